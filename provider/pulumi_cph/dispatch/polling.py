@@ -1,0 +1,182 @@
+"""Which jobs to ask about, and what a listing tells: the outstanding jobs of one place. Pure.
+
+A tick asks for one page of the jobs of up to 20 requests together. As long as something on that page still
+runs and nothing has ended yet, nothing more is asked. When all of it has ended, the requests are asked about one
+by one, more at a time as they prove to have ended too. So a wait costs about one call a tick and one a request.
+The page of a group is only a sample: the listing's order is not promised and may change on every call, or never.
+So once jobs have begun to end, every request that is about as old as those were is asked about alone from time to
+time. The listing of a single request is complete, since a batch has at most 100 phones and a page 100 jobs; what
+is absent there is asked for by its own job id.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Final
+
+from pulumi_cph.api.models import JOB_FAILED, JOB_SUCCEEDED, Job
+from pulumi_cph.dispatch import policy
+
+Asked = tuple[str, ...]
+"""Request ids asked about together."""
+
+_WIDER: Final = 4
+_WIDEST: Final = 16
+"""Requests asked about alone, at once, when all before them have ended: 1, then 4, then 16."""
+
+
+@dataclass(slots=True)
+class _Request:
+    posted: float
+    asked: float
+    """When it was last asked about, alone or in a group ..."""
+    asked_alone: float
+    """... and alone."""
+    jobs: set[str]
+
+
+@dataclass(slots=True)
+class Answer:
+    """What a listing told: jobs that ended, jobs to ask for by their id, and the next listings of this tick."""
+
+    ended: list[Job] = field(default_factory=list)
+    absent: list[str] = field(default_factory=list)
+    next: list[Asked] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class JobPolling:
+    """The outstanding jobs of one place."""
+
+    _requests: dict[str, _Request] = field(default_factory=dict)
+    _request_of: dict[str, str] = field(default_factory=dict)
+    _under_way: int = 0
+    _showing: set[str] = field(default_factory=set)
+    """Jobs that were asked for by their own id, without an answer yet."""
+    _alone: set[str] = field(default_factory=set)
+    """Requests asked about alone since the tick began."""
+    _width: int = 1
+    _all_ended: bool = True
+    """Whether the listings asked for last showed ended jobs alone ..."""
+    _ending: float | None = None
+    """When the first job ended, or may have where the listing of its group fails ..."""
+    _shortest: float = 0.0
+    """... and the time that the shortest one took."""
+
+    def __bool__(self) -> bool:
+        return bool(self._requests)
+
+    def add(self, request_id: str, job_ids: Iterable[str], now: float) -> None:
+        """These jobs were started."""
+        request = self._requests.setdefault(request_id, _Request(now, now, now, set()))
+        for job_id in job_ids:
+            request.jobs.add(job_id)
+            self._request_of[job_id] = request_id
+
+    def drop(self, job_id: str) -> None:
+        """Nobody waits for this job any more."""
+        request_id = self._request_of.pop(job_id, None)
+        if request_id is not None:
+            request = self._requests[request_id]
+            request.jobs.discard(job_id)
+            if not request.jobs:
+                del self._requests[request_id]
+        if not self._requests:
+            self._ending = None
+
+    def interval(self, now: float) -> float:
+        """Seconds from now to the next tick: in proportion to the wait for the youngest request."""
+        youngest = max((request.posted for request in self._requests.values()), default=now)
+        return policy.tick_interval(now - youngest)
+
+    def tick(self, now: float) -> list[Asked]:
+        """A tick begins: the listings to ask for. None while those of the last tick are still under way."""
+        if self._under_way or not self._requests:
+            return []
+        self._alone.clear()
+        self._width = 1
+        ids = sorted(self._requests, key=lambda request_id: self._requests[request_id].posted)
+        groups = [tuple(ids[at : at + policy.GROUP]) for at in range(0, len(ids), policy.GROUP)]
+        # The oldest group stands for all; the others are visited more rarely until it begins to end.
+        return self._ask([groups[0], *(group for group in groups[1:] if self._overdue(group, now))], now)
+
+    def listed(self, asked: Asked, jobs: Iterable[Job], now: float) -> Answer:
+        """The listing for `asked` is here."""
+        self._under_way -= 1
+        answer = Answer()
+        seen, running = set(), False
+        for job in jobs:
+            seen.add(job.job_id)
+            if job.status not in (JOB_SUCCEEDED, JOB_FAILED):
+                running = True
+            elif job.job_id in self._request_of:
+                answer.ended.append(job)
+                self._begins_to_end(now, now - self._requests[self._request_of[job.job_id]].posted)
+                self.drop(job.job_id)
+        self._all_ended &= bool(seen) and not running
+        if len(asked) == 1:
+            answer.absent = self._absent(asked[0], seen, now)
+        answer.next = self._next(now)
+        return answer
+
+    def failed(self, asked: Asked, now: float, *, doubtful: bool) -> list[Asked]:
+        """The listing for `asked` could not be had. `doubtful`: perhaps since the service does not know one of
+        the requests, which spoils the answer for all, so that each is asked about alone from now on; else the
+        next tick tries again."""
+        self._under_way -= 1
+        self._all_ended = False
+        if doubtful and len(asked) > 1:
+            self._begins_to_end(now, 0.0)
+        return self._next(now)
+
+    def shown(self, job_id: str) -> None:
+        """There is an answer about a job that was asked for by its own id."""
+        self._showing.discard(job_id)
+
+    def _absent(self, request_id: str, seen: set[str], now: float) -> list[str]:
+        request = self._requests.get(request_id)
+        if request is None or now - request.posted < policy.UNLISTED_GRACE:
+            return []
+        absent = sorted(request.jobs - seen - self._showing)
+        self._showing.update(absent)
+        return absent
+
+    def _next(self, now: float) -> list[Asked]:
+        if self._under_way:
+            return []
+        left = [r for r in self._requests if r not in self._alone and self._ripe(r, now)]
+        if self._all_ended:
+            width, self._width = self._width, min(_WIDEST, _WIDER * self._width)
+            return self._ask([(request_id,) for request_id in left[:width]], now)
+        if self._ending is not None:
+            # A sample is no longer enough.
+            due = [r for r in left if self._revisit(self._requests[r].asked_alone, r, now)]
+            return self._ask([(request_id,) for request_id in due], now)
+        return []
+
+    def _begins_to_end(self, now: float, took: float) -> None:
+        if self._ending is None:
+            self._ending, self._shortest = now, took
+        self._shortest = min(self._shortest, took)
+
+    def _ripe(self, request_id: str, now: float) -> bool:
+        age = now - self._requests[request_id].posted
+        return self._ending is None or age >= min(policy.RIPE * self._shortest, policy.RIPE_MOST)
+
+    def _overdue(self, group: Asked, now: float) -> bool:
+        return any(self._revisit(self._requests[request_id].asked, request_id, now) for request_id in group)
+
+    def _revisit(self, last: float, request_id: str, now: float) -> bool:
+        return now - last >= policy.revisit_interval(now - self._requests[request_id].posted)
+
+    def _ask(self, groups: list[Asked], now: float) -> list[Asked]:
+        self._all_ended = True
+        self._under_way += len(groups)
+        for group in groups:
+            for request_id in group:
+                self._requests[request_id].asked = now
+            if len(group) == 1:
+                self._alone.add(group[0])
+                self._requests[group[0]].asked_alone = now
+        return groups

@@ -1,0 +1,101 @@
+"""Gathering phones into requests."""
+
+from __future__ import annotations
+
+import pytest
+
+from pulumi_cph.dispatch.batches import Batches
+from pulumi_cph.dispatch.task import Task
+
+STOP = ("here", "stop")
+
+
+def tasks(count: int, place: str = "here") -> list[Task]:
+    return [Task(place, f"p{n}", "stopped") for n in range(count)]
+
+
+def sizes(batches: Batches, kind: tuple[str, str] = STOP) -> list[int]:
+    return [len(part) for part in batches.take(kind)]  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("arrivals", "due"),
+    [
+        ([0.0], 0.05),
+        ([0.0, 0.04], 0.09),
+        ([0.02 * n for n in range(26)], 0.5),
+        ([0.0, 0.3], 0.35),
+    ],
+)
+def test_when_the_phones_gathered_so_far_leave(arrivals: list[float], due: float) -> None:
+    batches = Batches(100)
+    for task, now in zip(tasks(len(arrivals)), arrivals, strict=True):
+        batches.add(task, now)
+
+    assert batches.due(STOP) == pytest.approx(due)
+
+
+def test_a_full_request_is_due_at_once_and_an_empty_one_never() -> None:
+    batches = Batches(3)
+    assert batches.due(STOP) == float("inf")
+
+    for task in tasks(3):
+        batches.add(task, 7.0)
+    assert batches.due(STOP) < 7.0
+
+
+def test_what_was_taken_is_gone_and_the_time_begins_anew() -> None:
+    batches = Batches(100)
+    batches.add(tasks(1)[0], 0.0)
+    assert sizes(batches) == [1]
+    assert sizes(batches) == []
+
+    batches.add(tasks(1)[0], 5.0)
+    assert batches.due(STOP) == 5.05
+
+
+def test_a_phone_that_is_dropped_does_not_leave_but_its_namesake_does() -> None:
+    batches = Batches(100)
+    old, new = tasks(1)[0], tasks(1)[0]
+    batches.add(new, 0.0)
+
+    batches.drop(old)
+    assert sizes(batches) == [1]
+
+    batches.add(new, 1.0)
+    batches.drop(new)
+    assert batches.due(STOP) == float("inf")
+
+
+def test_what_a_place_refused_is_never_sent_to_it_again_not_even_what_has_gathered() -> None:
+    batches = Batches(100)
+    for task in tasks(70):
+        batches.add(task, 0.0)
+    batches.refused("here", 60)
+
+    assert batches.due(STOP) < 0.0
+    assert sizes(batches) == [30, 30, 10]
+
+
+def test_a_place_that_refused_a_larger_request_later_teaches_nothing_new() -> None:
+    batches = Batches(100)
+    batches.refused("here", 20)
+    batches.refused("here", 100)
+    for task in tasks(20):
+        batches.add(task, 0.0)
+
+    assert sizes(batches) == [10, 10]
+
+
+@pytest.mark.parametrize(
+    ("phones", "limit", "expected"),
+    [(100, None, [50, 50]), (5, None, [3, 2]), (1, None, [1]), (0, None, []), (100, 60, [30, 30, 30, 10])],
+)
+def test_a_refused_request_is_halved_within_what_the_place_takes(
+    phones: int, limit: int | None, expected: list[int]
+) -> None:
+    batches = Batches(100)
+    if limit:
+        batches.refused("here", limit)
+
+    assert [len(part) for part in batches.halves(tasks(phones))] == expected
