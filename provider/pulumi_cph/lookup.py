@@ -1,0 +1,87 @@
+"""`get_phones`: which phones there are, for programs, as a data source.
+
+Runs in the program's own process, with the same settings as the provider.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import pulumi
+from pulumi.runtime import get_config
+
+from pulumi_cph.status import word_of
+
+if TYPE_CHECKING:
+    from pulumi_cph import session as sn
+    from pulumi_cph.api.models import Phone, PhonePage
+
+
+@dataclass(frozen=True)
+class FoundPhone:
+    """A phone as the listing shows it. `status` is its published status as a word, such as "running"."""
+
+    phone_id: str
+    name: str
+    server_id: str
+    status: str
+
+
+@lru_cache(maxsize=1)
+def _session() -> sn.Session:
+    from pulumi_cph import session as sn
+    from pulumi_cph import settings
+
+    return sn.Session(settings.read(get_config, os.environ))
+
+
+def get_phones(
+    *,
+    server_id: str | None = None,
+    name: str | None = None,
+    region: str | None = None,
+    project_id: str | None = None,
+) -> list[FoundPhone]:
+    """The phones of a region and project, in the order of their creation, newest first.
+
+    Args:
+        server_id: only phones of this server.
+        name: only phones whose name contains this text.
+        region: default `cph:region`.
+        project_id: default `cph:projectId`, else looked up by the region's name.
+
+    Raises:
+        pulumi.RunError: settings are missing or the service declined; one sentence, no traceback in the CLI.
+    """
+    # Not at import: most programs look nothing up, and these are half of the package.
+    from pulumi_cph.api.errors import ApiError
+    from pulumi_cph.settings import SettingsError
+
+    try:
+        session = _session()
+        client = session.client(session.place(region, project_id).key)
+
+        def page(offset: int) -> Callable[[], PhonePage]:
+            return lambda: client.list_phones(offset=offset, server_id=server_id, phone_name=name)
+
+        phones = _all(page, session)
+    except (ApiError, SettingsError) as error:
+        raise pulumi.RunError(f"get_phones: {error}") from None
+    return [FoundPhone(p.phone_id, p.name, p.server_id, word_of(p.status)) for p in phones]
+
+
+def _all(page: Callable[[int], Callable[[], PhonePage]], session: sn.Session) -> list[Phone]:
+    """Every phone of a paged listing, each once: a listing that changes while it is paged may repeat some."""
+    from pulumi_cph.api.client import PHONES_LIMIT
+
+    first = page(0)()
+    pages = [first]
+    if first.count is not None:
+        pages += session.together([page(at) for at in range(PHONES_LIMIT, first.count, PHONES_LIMIT)])
+    while len(pages[-1].phones) == PHONES_LIMIT:
+        pages.append(page(PHONES_LIMIT * len(pages))())
+    return list({phone.phone_id: phone for found in pages for phone in found.phones}.values())
