@@ -1,0 +1,70 @@
+"""An `up` that is interrupted: what was begun is recorded, and the next `up` joins it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import time
+
+from tests.engine.harness import MakeCloud, MakeStack, stop
+
+
+def test_after_ctrl_c_the_jobs_are_in_the_state_and_the_next_up_joins_them(
+    new_cloud: MakeCloud, new_stack: MakeStack
+) -> None:
+    cloud = new_cloud(3, job_seconds=9.0, job_spread=0.0)
+    program = f"cph.FleetPower('fleet', phone_ids={cloud.phone_ids}, power_state='stopped')"
+    stack = new_stack(cloud, program)
+
+    def interrupt(process: subprocess.Popen[str]) -> None:
+        while not cloud.posts and process.poll() is None:
+            time.sleep(0.05)
+        time.sleep(0.7)
+        os.kill(process.pid, signal.SIGINT)
+
+    up = stack.up(rc=1, meanwhile=interrupt)
+
+    assert up.posts == [stop(*cloud.phone_ids)]
+    fleet = stack.of("fleet")
+    assert set(fleet["job_ids"].values()) == set(cloud.jobs)
+    assert set(fleet["statuses"].values()) == {"stopping"}
+
+    again = stack.up()
+    assert again.posts == []
+    assert stack.of("fleet")["job_ids"] == fleet["job_ids"]
+    assert stack.of("fleet")["counts"] == {"stopped": 3}
+
+
+def test_after_kill_9_nothing_more_is_sent_and_the_next_up_adopts(new_cloud: MakeCloud, new_stack: MakeStack) -> None:
+    cloud = new_cloud(3, job_seconds=6.0, job_spread=0.0)
+    program = f"cph.FleetPower('fleet', phone_ids={cloud.phone_ids}, power_state='stopped')"
+    stack = new_stack(cloud, program)
+
+    orphans: list[int] = []
+
+    def kill(process: subprocess.Popen[str]) -> None:
+        while not cloud.posts and process.poll() is None:
+            time.sleep(0.05)
+        orphans.extend(_language_hosts(process.pid))
+        os.kill(process.pid, signal.SIGKILL)
+
+    up = stack.up(rc=-9, meanwhile=kill)
+    assert up.posts == [stop(*cloud.phone_ids)]
+
+    for orphan in orphans:  # Pulumi's own language host outlives its CLI
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(orphan, signal.SIGKILL)
+
+    stack.cancel()
+    again = stack.up()
+    assert again.posts == []
+    assert stack.of("fleet")["counts"] == {"stopped": 3}
+
+
+def _language_hosts(pid: int) -> list[int]:
+    """The language hosts among the processes that a CLI started; its provider must end by itself."""
+    rows = subprocess.run(["ps", "-A", "-o", "pid=,ppid=,args="], capture_output=True, text=True, check=True).stdout
+    listed = [row.split(None, 2) for row in rows.splitlines()]
+    return [int(row[0]) for row in listed if int(row[1]) == pid and "pulumi-language" in row[2]]
