@@ -5,13 +5,14 @@ runs and nothing has ended yet, nothing more is asked. When all of it has ended,
 by one, more at a time as they prove to have ended too. So a wait costs about one call a tick and one a request.
 The page of a group is only a sample: the listing's order is not promised and may change on every call, or never.
 So once jobs have begun to end, every request that is about as old as those were is asked about alone from time to
-time. The listing of a single request is complete, since a batch has at most 100 phones and a page 100 jobs; what
-is absent there is asked for by its own job id.
+time, beginning with those that no sample has shown to be still at work. The listing of a single request is
+complete, since a batch has at most 100 phones and a page 100 jobs; what is absent there is asked for by its own
+job id.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -97,7 +98,7 @@ class JobPolling:
         self._alone.clear()
         self._width = 1
         ids = sorted(self._requests, key=lambda request_id: self._requests[request_id].posted)
-        groups = [tuple(ids[at : at + policy.GROUP]) for at in range(0, len(ids), policy.GROUP)]
+        groups = _groups(ids)
         # The oldest group stands for all; the others are visited more rarely until it begins to end.
         return self._ask([groups[0], *(group for group in groups[1:] if self._overdue(group, now))], now)
 
@@ -105,16 +106,17 @@ class JobPolling:
         """The listing for `asked` is here."""
         self._under_way -= 1
         answer = Answer()
-        seen, running = set(), False
+        seen, running = set(), set()
         for job in jobs:
             seen.add(job.job_id)
             if job.status not in (JOB_SUCCEEDED, JOB_FAILED):
-                running = True
+                running.add(self._request_of.get(job.job_id))
             elif job.job_id in self._request_of:
                 answer.ended.append(job)
                 self._begins_to_end(now, now - self._requests[self._request_of[job.job_id]].posted)
                 self.drop(job.job_id)
         self._all_ended &= bool(seen) and not running
+        self._sampled(asked, running, now)
         if len(asked) == 1:
             answer.absent = self._absent(asked[0], seen, now)
         answer.next = self._next(now)
@@ -128,6 +130,7 @@ class JobPolling:
         self._all_ended = False
         if doubtful and len(asked) > 1:
             self._begins_to_end(now, 0.0)
+        self._sampled(asked, (), now)
         return self._next(now)
 
     def shown(self, job_id: str) -> None:
@@ -150,10 +153,20 @@ class JobPolling:
             width, self._width = self._width, min(_WIDEST, _WIDER * self._width)
             return self._ask([(request_id,) for request_id in left[:width]], now)
         if self._ending is not None:
-            # A sample is no longer enough.
+            # A sample is no longer enough, but it comes first: one call shows for many that they are not over.
             due = [r for r in left if self._revisit(self._requests[r].asked_alone, r, now)]
-            return self._ask([(request_id,) for request_id in due], now)
+            unseen = [r for r in due if self._requests[r].asked < self._ending]
+            return self._ask(_groups(unseen) or [(request_id,) for request_id in due], now)
         return []
+
+    def _sampled(self, asked: Asked, running: Collection[str | None], now: float) -> None:
+        """The listing for `asked` is here, and shows that these requests have jobs that run."""
+        for request_id in asked:
+            if request := self._requests.get(request_id):
+                request.asked = now
+                if self._ending is not None and request_id in running:
+                    # Once only, as what ended of a request shall not wait for the rest of it.
+                    request.asked_alone = now if request.asked_alone < self._ending else request.asked_alone
 
     def _begins_to_end(self, now: float, took: float) -> None:
         if self._ending is None:
@@ -180,3 +193,7 @@ class JobPolling:
                 self._alone.add(group[0])
                 self._requests[group[0]].asked_alone = now
         return groups
+
+
+def _groups(request_ids: Sequence[str]) -> list[Asked]:
+    return [tuple(request_ids[at : at + policy.GROUP]) for at in range(0, len(request_ids), policy.GROUP)]

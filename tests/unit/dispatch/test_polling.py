@@ -150,6 +150,43 @@ def test_jobs_of_differing_length_are_told_of_within_half_of_their_length(seed: 
     assert len(wait.listings) < 20 * 20
 
 
+def test_a_sample_that_shows_that_requests_are_not_over_spares_asking_about_each_of_them() -> None:
+    """Twenty requests whose jobs take 5 to 7.5 s, listed in another order on every call."""
+    random = Random(0)
+    length = {j: random.uniform(5, 7.5) for r in requests(20) for j in jobs_of(r)}
+
+    wait = Wait(length.__getitem__, order=lambda ids: random.sample(ids, len(ids))).post(*requests(20)).run()
+
+    first = min(at for at, asked in wait.listings if len(asked) == 1)
+    assert first >= min(wait.ended.values()) + 1.0, "asked about alone as soon as the first job of any had ended"
+    assert len([asked for _, asked in wait.listings if len(asked) == 1]) <= 2 * 20
+
+
+def test_the_samples_of_other_groups_are_looked_at_before_each_of_their_requests() -> None:
+    polling = JobPolling()
+    for request_id in requests(60):
+        polling.add(request_id, jobs_of(request_id, 1), 0.0)
+    first, *others = polling.tick(100.0)
+
+    assert polling.listed(first, [job("r000/000"), job("r001/000", JOB_RUNNING)], 100.0).next == []
+    seen = [
+        polling.listed(group, [job(j, JOB_RUNNING) for r in group for j in jobs_of(r, 1)], 100.0) for group in others
+    ]
+
+    alone = [asked for answer in seen for asked in answer.next]
+    assert alone == [(request_id,) for request_id in requests(20)[2:]]
+
+
+def test_what_ended_of_a_request_is_told_though_samples_go_on_to_show_the_rest_of_it() -> None:
+    """Half of all jobs take ten times as long as the others, and every sample shows some of those."""
+    random = Random(0)
+    length = {j: 5.0 if int(j[-1]) % 2 else 50.0 for r in requests(20) for j in jobs_of(r)}
+
+    wait = Wait(length.__getitem__, order=lambda ids: random.sample(ids, len(ids))).post(*requests(20)).run()
+
+    assert max(told for j, told in wait.ended.items() if length[j] == 5.0) <= 8.0
+
+
 def test_a_request_that_spoils_its_groups_listing_delays_the_others_little() -> None:
     wait = Wait(lambda _: 30.0, spoilt=["r003"]).post(*requests(20)).run(until=60.0)
 
