@@ -39,7 +39,7 @@ venv:
 	@$(PYTHON) -m venv --clear $(VENV)
 
 test: setup ## run all tests, those with the real Pulumi engine too (ARGS="-k name" for some)
-	$(IN_VENV) -m pytest -n $(JOBS) $(ARGS)
+	$(IN_VENV) -m pytest -n $(JOBS) --dist worksteal $(ARGS)
 
 check: $(READY) ## lint, formatting, types and unit tests: what to run before each commit
 	$(VENV)/bin/ruff check
