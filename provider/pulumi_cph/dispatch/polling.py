@@ -1,10 +1,10 @@
 """Which jobs to ask about, and what a listing tells: the outstanding jobs of one place. Pure.
 
-A tick asks for one page of the jobs of up to 20 requests together. As long as something on that page still
-runs and nothing has ended yet, nothing more is asked. When all of it has ended, the requests are asked about one
-by one, more at a time as they prove to have ended too. So a wait costs about one call a tick and one a request.
-The page of a group is only a sample: the listing's order is not promised and may change on every call, or never.
-So once jobs have begun to end, every request that is about as old as those were is asked about alone from time to
+A tick asks for one page of the jobs of up to 20 requests together. As long as something on that page still runs
+and nothing has ended yet, nothing more is asked. When all of it has ended, the requests are asked about one by
+one, more at a time as they prove to have ended too. So a wait costs about one call a tick and one a request. The
+page of a group is only a sample: the listing's order is not promised and may change on every call, or never. So
+once jobs have begun to end, every request that is about as old as those were is asked about alone from time to
 time, beginning with those that no sample has shown to be still at work. The listing of a single request is
 complete, since a batch has at most 100 phones and a page 100 jobs; what is absent there is asked for by its own
 job id.
@@ -12,7 +12,7 @@ job id.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -21,6 +21,8 @@ from pulumi_cph.dispatch import policy
 
 Asked = tuple[str, ...]
 """Request ids asked about together."""
+
+_NEVER: Final = float("inf")
 
 _WIDER: Final = 4
 _WIDEST: Final = 16
@@ -106,17 +108,23 @@ class JobPolling:
         """The listing for `asked` is here."""
         self._under_way -= 1
         answer = Answer()
-        seen, running = set(), set()
+        seen, running = set(), False
+        at_work: set[str] = set()
+        last_ended = -_NEVER
         for job in jobs:
             seen.add(job.job_id)
+            request_id = self._request_of.get(job.job_id)
             if job.status not in (JOB_SUCCEEDED, JOB_FAILED):
-                running.add(self._request_of.get(job.job_id))
-            elif job.job_id in self._request_of:
+                running = True
+                at_work |= {request_id} if request_id else set()
+            elif request_id:
                 answer.ended.append(job)
-                self._begins_to_end(now, now - self._requests[self._request_of[job.job_id]].posted)
+                posted = self._requests[request_id].posted
+                last_ended = max(last_ended, posted)
+                self._begins_to_end(now, now - posted)
                 self.drop(job.job_id)
         self._all_ended &= bool(seen) and not running
-        self._sampled(asked, running, now)
+        self._sampled(asked, at_work, last_ended, now)
         if len(asked) == 1:
             answer.absent = self._absent(asked[0], seen, now)
         answer.next = self._next(now)
@@ -130,7 +138,7 @@ class JobPolling:
         self._all_ended = False
         if doubtful and len(asked) > 1:
             self._begins_to_end(now, 0.0)
-        self._sampled(asked, (), now)
+        self._sampled(asked, set(), -_NEVER, now)
         return self._next(now)
 
     def shown(self, job_id: str) -> None:
@@ -159,14 +167,21 @@ class JobPolling:
             return self._ask(_groups(unseen) or [(request_id,) for request_id in due], now)
         return []
 
-    def _sampled(self, asked: Asked, running: Collection[str | None], now: float) -> None:
-        """The listing for `asked` is here, and shows that these requests have jobs that run."""
-        for request_id in asked:
-            if request := self._requests.get(request_id):
-                request.asked = now
-                if self._ending is not None and request_id in running:
-                    # Once only, as what ended of a request shall not wait for the rest of it.
-                    request.asked_alone = now if request.asked_alone < self._ending else request.asked_alone
+    def _sampled(self, asked: Asked, at_work: set[str], last_ended: float, now: float) -> None:
+        """The listing for `asked` is here. It is early to ask alone about the requests that it shows at work and,
+        if jobs seem to end in the order in which they began, about those that were posted after one of them.
+
+        Once only, as what ended of a request shall not wait for the rest of it.
+        """
+        for request_id in self._requests.keys() & set(asked):
+            self._requests[request_id].asked = now
+        if self._ending is None or not at_work:
+            return
+        first = min(self._requests[request_id].posted for request_id in at_work)
+        for request_id, request in self._requests.items():
+            early = request_id in at_work or last_ended < first <= request.posted
+            if early and request.asked_alone < self._ending:
+                request.asked_alone = now
 
     def _begins_to_end(self, now: float, took: float) -> None:
         if self._ending is None:
