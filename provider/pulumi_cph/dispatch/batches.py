@@ -56,7 +56,8 @@ class Batches:
         if len(batch.tasks) >= self._limit(kind[0]):
             return float("-inf")
         quiet = max(batch.last + policy.GATHER_QUIET, batch.open_until)
-        return min(quiet, batch.first + policy.GATHER_MOST)
+        most = min(batch.open_until, batch.first + policy.GATHER_EXPECTING)
+        return min(quiet, max(most, batch.first + policy.GATHER_MOST))
 
     def take(self, kind: Kind) -> Iterator[list[Task]]:
         """The phones gathered so far, in requests; nothing is left behind."""

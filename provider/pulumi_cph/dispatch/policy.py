@@ -9,7 +9,7 @@ FRESH: Final = 10.0
 
 EXPECTED: Final = 0.25
 """How long a batch that is not full waits for a phone that was declared and is likely to be asked for: until its
-resource was looked at and compared. Not beyond `GATHER_MOST`."""
+resource was looked at and compared. Not beyond `GATHER_EXPECTING`."""
 
 FRESH_TO_QUEUE: Final = 9.0
 """... and when a phone is put into a batch, which may gather, and wait for its turn, before it leaves."""
@@ -18,7 +18,11 @@ GATHER_QUIET: Final = 0.05
 """A batch leaves when nothing was added to it for this long ..."""
 
 GATHER_MOST: Final = 0.5
-"""... or this long after its first phone, or when it is full."""
+"""... or this long after its first phone, or when it is full ..."""
+
+GATHER_EXPECTING: Final = 1.0
+"""... or this long after its first phone, while the program still declares phones. The engine begins 80 to 150
+operations a second, so after half a second the requests of a thousand single phones would be half full."""
 
 GROUP: Final = 20
 """Request ids in one ListJobs: the most that the API's documents allow."""

@@ -35,6 +35,25 @@ def test_when_the_phones_gathered_so_far_leave(arrivals: list[float], due: float
     assert batches.due(STOP) == pytest.approx(due)
 
 
+@pytest.mark.parametrize(
+    ("declared", "due"),
+    [
+        pytest.param([0.01], 0.26, id="one more"),
+        pytest.param([0.3], 0.05, id="too late"),
+        pytest.param([n / 100 for n in range(45)], 0.69, id="more for a while"),
+        pytest.param([n / 100 for n in range(300)], 1.0, id="more and more"),
+    ],
+)
+def test_phones_wait_for_those_that_are_still_being_declared(declared: list[float], due: float) -> None:
+    batches = Batches(100)
+    batches.add(tasks(1)[0], 0.0)
+    for now in declared:
+        if batches.due(STOP) > now:
+            batches.expect(now)
+
+    assert batches.due(STOP) == pytest.approx(due)
+
+
 def test_a_full_request_is_due_at_once_and_an_empty_one_never() -> None:
     batches = Batches(3)
     assert batches.due(STOP) == float("inf")
