@@ -87,7 +87,7 @@ class Jobs:
             if task is not None and job.status == JOB_SUCCEEDED:
                 task.job_ended = True
                 # One look for many: while other jobs of the place run, a phone waits a while for company.
-                wait = policy.company_interval(state.now - task.posted_at) if place.polling else 0.0
+                wait = state.company(task) if place.polling else 0.0
                 state.watch(task, "confirm", state.now + wait)
             elif task is not None:
                 code, message = job.error_code or "job-failed", job.error_message or "the job failed"

@@ -32,12 +32,16 @@ class Operation:
 
     @property
     def over(self) -> bool:
-        return len(self.outcomes) == len(self.order.wishes)
+        return self.left == 0
+
+    @property
+    def left(self) -> int:
+        """Phones for which it is not over."""
+        return len(self.order.wishes) - len(self.outcomes)
 
     @property
     def progress(self) -> Progress:
-        left = len(self.order.wishes) - len(self.outcomes)
-        return Progress(self.order.op, len(self.outcomes) - self._failed, self._failed, left)
+        return Progress(self.order.op, len(self.outcomes) - self._failed, self._failed, self.left)
 
     def unfinished(self) -> list[str]:
         """The phones for which it is not over."""

@@ -87,8 +87,13 @@ class State:
 
     def _interval(self, task: Task) -> float:
         if task.phase == "confirm" and self.place(task.place).polling:
-            return policy.company_interval(self.now - task.posted_at)
+            return self.company(task)
         return policy.look_interval(self.now - task.since)
+
+    def company(self, task: Task) -> float:
+        """How long a phone whose job has ended waits for others to be looked at with it, while jobs run."""
+        last = any(self.operations[number].left == 1 for number in task.ops)
+        return policy.company_interval(self.now - task.posted_at, last=last)
 
     def arrange_look(self, place: str) -> None:
         """Wake up when it is time for the next look at a place."""

@@ -609,6 +609,15 @@ def test_the_phones_of_unfinished_jobs_are_looked_at_after_15_s_and_then_ever_mo
     assert looks == [15, 30, 60, 120]
 
 
+def test_a_phone_that_an_operation_waits_for_alone_is_looked_at_soon_after_its_job_while_others_run() -> None:
+    a, b, c = ids(3)
+    cloud = fleet(3, seconds=lambda phone_id: 20.0 if phone_id == a else 100.0)
+
+    drive = Drive(cloud).order(1, wishes([a]), seen=True).order(2, wishes([b, c]), seen=True).run()
+
+    assert drive.finished_at[1] <= 20.0 + 2.2 + 0.2 * 22.2 + 0.2
+
+
 def test_phones_are_looked_at_15_s_after_jobs_began_also_when_all_earlier_ones_have_ended() -> None:
     cloud = fleet(2, seconds=lambda _: 25.0)
     drive = Drive(cloud).order(1, wishes([P1]), seen=True).order(2, wishes([P2]), seen=True, at=100.0)
