@@ -33,7 +33,11 @@ except fleets.WrongFleets as wrong:
 
 powers = {
     fleet.name: cph.FleetPower(
-        fleet.name, phone_ids=phone_ids(fleet), power_state=fleet.power_state, on_delete=fleet.on_delete
+        fleet.name,
+        phone_ids=phone_ids(fleet),
+        power_state=fleet.power_state,
+        on_delete=fleet.on_delete,
+        **fleet.options,
     )
     for fleet in configured
 }

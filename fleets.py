@@ -6,7 +6,11 @@ Pure, so that it is tested without Pulumi; `__main__.py` declares what comes out
       - name: night-shift
         server_id: "1678567b8bab40f93711234cb80d0764"   # or phone_ids: [...], or name_pattern: "night-*"
         power_state: stopped
-        on_delete: start                                # optional
+        on_delete: start                                # optional, as are:
+        on_refused: warn
+        max_changes: 20%                                # guard rails: see FleetPower
+        never_stop: ["1234567b8bab40ffb711234cb80d0234"]
+        max_in_flight: 50
 """
 
 from __future__ import annotations
@@ -14,13 +18,15 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 POWER_STATES: Final = ("running", "stopped")
 ON_DELETE: Final = ("leave", "start", "stop")
 SELECTORS: Final = ("phone_ids", "server_id", "name_pattern")
-KEYS: Final = ("name", *SELECTORS, "power_state", "on_delete")
+OPTIONS: Final = ("on_refused", "max_changes", "never_stop", "max_in_flight")
+"""Handed on as they are: the provider says what is wrong with them."""
+KEYS: Final = ("name", *SELECTORS, "power_state", "on_delete", *OPTIONS)
 
 
 class WrongFleets(Exception):
@@ -38,6 +44,7 @@ class Fleet:
         server_id: all phones of this server.
         name_pattern: all phones with such a name, as a shell would match it: `*`, `?`, `[01]`, `[!01]`.
         on_delete: what becomes of phones that leave the fleet: "leave", "start" or "stop".
+        options: more arguments of `FleetPower`, by name, as they were configured.
     """
 
     name: str
@@ -46,6 +53,7 @@ class Fleet:
     server_id: str | None = None
     name_pattern: str | None = None
     on_delete: str = "leave"
+    options: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def literal(self) -> str | None:
@@ -89,6 +97,7 @@ def _fleet(number: int, entry: Any) -> Fleet:
         server_id=_text(entry, "server_id", where) if given == ["server_id"] else None,
         name_pattern=_text(entry, "name_pattern", where) if given == ["name_pattern"] else None,
         on_delete=_choice({"on_delete": "leave", **entry}, "on_delete", ON_DELETE, where),
+        options={key: entry[key] for key in OPTIONS if key in entry},
     )
 
 

@@ -19,9 +19,9 @@ def test_after_ctrl_c_the_jobs_are_in_the_state_and_the_next_up_joins_them(
     stack = new_stack(cloud, program)
 
     def interrupt(process: subprocess.Popen[str]) -> None:
-        while not cloud.posts and process.poll() is None:
+        # Once jobs are asked about, the request for the phones has been answered.
+        while not any("/jobs?" in target for _, _, target, _ in cloud.log) and process.poll() is None:
             time.sleep(0.05)
-        time.sleep(0.7)
         os.kill(process.pid, signal.SIGINT)
 
     up = stack.up(rc=1, meanwhile=interrupt)

@@ -73,6 +73,18 @@ def test_a_frozen_phone_is_a_failure_that_its_fleet_names(tmp_path: Path) -> Non
         assert sorted(i for _, phones in project.sent() for i in phones) == sorted(cloud.world.phone_ids[1:])
 
 
+def test_guard_rails_of_a_fleet_hold_the_preview(tmp_path: Path) -> None:
+    with simulated(3) as cloud:
+        project = Project(tmp_path, FILES, cloud)
+        rails = {"max_changes": 2, "never_stop": cloud.world.phone_ids[:1]}
+        fleets(project, [{"name": "f", "name_pattern": "phone-*", "power_state": "stopped", **rails}])
+
+        said = project.pulumi("preview", rc=1)
+
+        assert "max_changes: 3 of 3 phones would get a request, 2 may" in said
+        assert f"never_stop: phone {cloud.world.phone_ids[0]} would be stopped" in said
+
+
 def test_no_fleets_at_all_are_legal(tmp_path: Path) -> None:
     with simulated(1) as cloud:
         project = Project(tmp_path, FILES, cloud)

@@ -35,6 +35,12 @@ def test_a_fleet_is_a_server_or_a_name_pattern_too() -> None:
     ]
 
 
+def test_the_other_options_of_a_fleet_are_handed_on_as_they_are() -> None:
+    options = {"on_refused": "warn", "max_changes": "20%", "never_stop": ["a"], "max_in_flight": 5}
+    [fleet] = parse([one(**options)])
+    assert fleet.options == options
+
+
 def test_no_fleets_and_a_fleet_without_phones_are_legal() -> None:
     assert parse([]) == []
     assert parse([one(phone_ids=[])]) == [Fleet("night", "stopped", phone_ids=())]
@@ -121,10 +127,11 @@ def test_the_demo_stack_is_well_formed() -> None:
 
 def test_the_allowed_words_are_those_of_the_provider() -> None:
     import fleets
-    from pulumi_cph import inputs, plan
+    from pulumi_cph import inputs, plan, state
 
     assert fleets.POWER_STATES == plan.POWERS
     assert fleets.ON_DELETE == inputs.ON_DELETE
+    assert {"on_delete", *fleets.OPTIONS} == set(state.OPTIONS)
 
 
 def test_the_parsing_needs_no_pulumi() -> None:

@@ -100,14 +100,14 @@ def look_interval(waited: float) -> float:
 
 
 def backoff(tries: int, jitter: float, at_least: float | None, *, slow: bool) -> float:
-    """The delay before try number `tries` + 1; `jitter` (in 0..1) makes up half of it.
+    """The delay before try number `tries` + 1: any part (`jitter`, in 0..1) of a limit that doubles with each try, so
+    that phones which failed together do not return together.
 
-    Never less than half: five tries within a moment would all meet the same trouble. `at_least` is the service's
-    own wish (`Retry-After`), bounded by 30 s. `slow` is for trouble that does not pass at once.
+    `at_least` is the service's own wish (`Retry-After`), bounded by 30 s. `slow` is for trouble that does not pass at
+    once.
     """
     base, cap = (2.0, 15.0) if slow else (0.5, 8.0)
-    delay = (0.5 + 0.5 * jitter) * min(cap, base * 2.0**tries)
-    return max(delay, min(at_least or 0.0, 30.0))
+    return max(jitter * min(cap, base * 2.0**tries), min(at_least or 0.0, 30.0))
 
 
 def _between(low: float, value: float, high: float) -> float:

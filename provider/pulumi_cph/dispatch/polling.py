@@ -1,10 +1,10 @@
 """Which jobs to ask about, and what a listing tells: the outstanding jobs of one place. Pure.
 
 A tick asks for one page of the jobs of up to 20 requests together. As long as something on that page still runs
-and nothing has ended yet, nothing more is asked. When all of it has ended, the requests are asked about
-alone, more at a time as they prove to have ended too. So a wait costs about one call a tick and one a request. The
-page of a group is only a sample: the listing's order is not promised and may change on every call, or never. So
-once jobs have begun to end, every request that is about as old as those were is asked about alone from time to
+and nothing has ended yet, nothing more is asked. When all of it has ended, the requests are asked about alone,
+some at a time as long as they prove to have ended too. So a wait costs about one call a tick and one a request.
+The page of a group is only a sample: the listing's order is not promised and may change on every call, or never.
+So once jobs have begun to end, every request that is about as old as those were is asked about alone from time to
 time, beginning with those that no sample has shown to be still at work. The listing of a single request is
 complete, since a batch has at most 100 phones and a page 100 jobs; what is absent there is asked for by its own
 job id.
@@ -24,9 +24,8 @@ Asked = tuple[str, ...]
 
 _NEVER: Final = float("inf")
 
-_WIDTH: Final = 4
-_WIDEST: Final = 16
-"""Requests asked about alone, at once, when all before them have ended: 4, then 16, and 16 again."""
+_WIDTH: Final = 16
+"""Requests asked about alone, at once, as long as all before them have ended."""
 
 
 @dataclass(slots=True)
@@ -59,7 +58,6 @@ class JobPolling:
     """Jobs that were asked for by their own id, without an answer yet."""
     _alone: set[str] = field(default_factory=set)
     """Requests asked about alone since the tick began."""
-    _width: int = _WIDTH
     _all_ended: bool = True
     """Whether the listings asked for last showed ended jobs alone ..."""
     _ending: float | None = None
@@ -98,7 +96,6 @@ class JobPolling:
         if self._under_way or not self._requests:
             return []
         self._alone.clear()
-        self._width = _WIDTH
         ids = sorted(self._requests, key=lambda request_id: self._requests[request_id].posted)
         groups = _groups(ids)
         # The oldest group stands for all; the others are visited more rarely until it begins to end.
@@ -158,8 +155,7 @@ class JobPolling:
             return []
         left = [r for r in self._requests if r not in self._alone and self._ripe(r, now)]
         if self._all_ended:
-            width, self._width = self._width, _WIDEST
-            return self._ask([(request_id,) for request_id in left[:width]], now)
+            return self._ask([(request_id,) for request_id in left[:_WIDTH]], now)
         if self._ending is not None:
             # A sample is no longer enough, but it comes first: one call shows for many that they are not over.
             due = [r for r in left if self._revisit(self._requests[r].asked_alone, r, now)]

@@ -12,6 +12,7 @@ from pulumi_cph.api.errors import ConnectionFailed, Interrupted, ServerError, Th
 from pulumi_cph.api.models import BatchAnswer, BatchEntry
 from pulumi_cph.dispatch import events as ev
 from pulumi_cph.dispatch.core import Core
+from pulumi_cph.dispatch.policy import backoff
 from pulumi_cph.observe import Sight
 from tests.unit.dispatch.driver import (
     FROZEN,
@@ -243,7 +244,7 @@ def test_after_five_tries_a_passing_reason_is_taken_for_a_lasting_one() -> None:
     assert drive.failures() == {P1: ("refused", "CPS.0042")}
 
 
-@pytest.mark.parametrize("random", [0.0, 0.5, 0.999])
+@pytest.mark.parametrize("random", [0.5, 0.999])
 @pytest.mark.parametrize("code", ["CPS.0042", "CPS.0141"])
 def test_tries_are_spread_over_seconds_but_not_over_more_than_a_minute(code: str, random: float) -> None:
     cloud = fleet(1)
@@ -251,6 +252,15 @@ def test_tries_are_spread_over_seconds_but_not_over_more_than_a_minute(code: str
     drive = Drive(cloud, random=lambda: random).order(1, wishes([P1])).run()
 
     assert 5.0 < drive.times[-1] - drive.times[0] <= 61.0
+
+
+def test_the_whole_wait_before_another_try_is_left_to_chance() -> None:
+    waits = {backoff(2, n / 10, None, slow=False) for n in range(10)}
+
+    assert min(waits) == 0.0
+    assert max(waits) == 0.9 * 2.0
+    assert len(waits) == 10
+    assert backoff(2, 0.0, 7.0, slow=False) == 7.0, "what the service asks for is not"
 
 
 def test_phones_refused_together_try_again_together() -> None:
