@@ -10,6 +10,7 @@ changes nothing, a server with nothing to complain of, and after an `up` that su
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import os
 import re
@@ -334,6 +335,20 @@ def hermetic(folder: Path) -> dict[str, str]:
         "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
         "PULUMI_PYTHON_CMD": sys.executable,
     }
+
+
+def end_session(cli_pid: int) -> None:
+    """End what a killed CLI left behind, but for its provider process, which must end by itself.
+
+    Pulumi's own language host outlives its CLI, and the program that it runs may do so, too. A CLI's processes are
+    those of its session, also when their parent is gone.
+    """
+    rows = subprocess.run(["ps", "-A", "-o", "pid=,args="], capture_output=True, text=True, check=True).stdout
+    for row in rows.splitlines():
+        pid, args = row.split(None, 1)
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            if "pulumi.dynamic" not in args and os.getsid(int(pid)) == cli_pid:
+                os.kill(int(pid), signal.SIGKILL)
 
 
 @lru_cache

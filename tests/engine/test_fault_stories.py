@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
 import subprocess
@@ -16,7 +15,7 @@ from pulumi_cph.simulator.faults import Fault
 from pulumi_cph.simulator.rules import PhoneStatus as Status
 from tests.engine.fault_rows import ALWAYS, Act, error, refuse
 from tests.engine.fault_stories import STORIES
-from tests.engine.harness import MakeStack, Process, stop, together
+from tests.engine.harness import MakeStack, Process, end_session, stop, together
 from tests.engine.simulated import INCORRECT, Simulated, simulated
 
 NewCloud = Callable[..., Simulated]
@@ -145,17 +144,16 @@ def test_kill_9_of_the_cli(cloud_of: NewCloud, new_stack: MakeStack) -> None:
     cloud = cloud_of(6, job_seconds=3.0)
     stack = new_stack(cloud, fleet(cloud.phone_ids, "stopped", "max_in_flight=2"))
     left: dict[int, str] = {}
+    killed: list[int] = []
 
     def kill(process: Process) -> None:
         left.update(descendants(process.pid))
         os.kill(process.pid, signal.SIGKILL)
+        killed.append(process.pid)
 
     stack.up(rc=-9, meanwhile=after_a_request(cloud, kill))
     [provider] = [pid for pid, args in left.items() if "pulumi.dynamic" in args]
-    for pid, args in left.items():
-        if "pulumi-language" in args:  # Pulumi's own language host outlives its CLI
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+    end_session(killed[0])
     ends = time.monotonic() + 15
     while alive(provider):
         assert time.monotonic() < ends, "the provider process outlives its engine"

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
 import subprocess
 import time
 
-from tests.engine.harness import MakeCloud, MakeStack, stop
+from tests.engine.harness import MakeCloud, MakeStack, end_session, stop
 
 
 def test_after_ctrl_c_the_jobs_are_in_the_state_and_the_next_up_joins_them(
@@ -42,29 +41,19 @@ def test_after_kill_9_nothing_more_is_sent_and_the_next_up_adopts(new_cloud: Mak
     program = f"cph.FleetPower('fleet', phone_ids={cloud.phone_ids}, power_state='stopped')"
     stack = new_stack(cloud, program)
 
-    orphans: list[int] = []
+    killed: list[int] = []
 
     def kill(process: subprocess.Popen[str]) -> None:
         while not cloud.posts and process.poll() is None:
             time.sleep(0.05)
-        orphans.extend(_language_hosts(process.pid))
         os.kill(process.pid, signal.SIGKILL)
+        killed.append(process.pid)
 
     up = stack.up(rc=-9, meanwhile=kill)
     assert up.posts == [stop(*cloud.phone_ids)]
 
-    for orphan in orphans:  # Pulumi's own language host outlives its CLI
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(orphan, signal.SIGKILL)
-
+    end_session(killed[0])
     stack.cancel()
     again = stack.up()
     assert again.posts == []
     assert stack.of("fleet")["counts"] == {"stopped": 3}
-
-
-def _language_hosts(pid: int) -> list[int]:
-    """The language hosts among the processes that a CLI started; its provider must end by itself."""
-    rows = subprocess.run(["ps", "-A", "-o", "pid=,ppid=,args="], capture_output=True, text=True, check=True).stdout
-    listed = [row.split(None, 2) for row in rows.splitlines()]
-    return [int(row[0]) for row in listed if int(row[1]) == pid and "pulumi-language" in row[2]]
