@@ -105,15 +105,13 @@ class JobPolling:
         """The listing for `asked` is here."""
         self._under_way -= 1
         answer = Answer()
-        seen, running = set(), False
-        at_work: set[str] = set()
+        seen, running = set(), set()
         last_ended = -_NEVER
         for job in jobs:
             seen.add(job.job_id)
             request_id = self._request_of.get(job.job_id)
             if job.status not in (JOB_SUCCEEDED, JOB_FAILED):
-                running = True
-                at_work |= {request_id} if request_id else set()
+                running.add(request_id)
             elif request_id:
                 answer.ended.append(job)
                 posted = self._requests[request_id].posted
@@ -121,7 +119,7 @@ class JobPolling:
                 self._begins_to_end(now, now - posted)
                 self.drop(job.job_id)
         self._all_ended &= bool(seen) and not running
-        self._sampled(asked, at_work, last_ended, now)
+        self._sampled(asked, {request_id for request_id in running if request_id}, last_ended, now)
         if len(asked) == 1:
             answer.absent = self._absent(asked[0], seen, now)
         answer.next = self._next(now)
