@@ -61,8 +61,8 @@ REFUSED = [
         pause=3.0,
     ),
     Row("One phone is refused with CPS.0042 once", (refuse("CPS.0042", 1),), (3, 1)),
-    Row("One phone is refused with CPS.0141 (not running) once", (refuse("CPS.0141", 1),), (3, 1), pause=2.0),
-    Row("One phone is refused with CPS.0165 once", (refuse("CPS.0165", 2),), (3, 1), power="running", pause=2.0),
+    Row("One phone is refused with CPS.0141 (not running) once", (refuse("CPS.0141", 1),), (3, 1)),
+    Row("One phone is refused with CPS.0165 once", (refuse("CPS.0165", 2),), (3, 1), power="running"),
     Row(
         "CPS.0190: a request takes 3 phones at most",
         phones=12,

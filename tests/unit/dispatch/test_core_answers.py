@@ -80,6 +80,16 @@ def test_the_whole_wait_before_another_try_is_left_to_chance() -> None:
     assert backoff(2, 0.0, 7.0, slow=False) == 7.0, "what the service asks for is not"
 
 
+@pytest.mark.parametrize(("code", "limit"), [("CPS.0042", 1.0), ("CPS.0141", 4.0), ("CPS.0165", 4.0)])
+def test_a_phone_that_must_settle_may_be_left_alone_for_longer_than_a_busy_service(code: str, limit: float) -> None:
+    cloud = fleet(1)
+    cloud.refusals[P1] = [code]
+    drive = Drive(cloud, random=lambda: 1.0).order(1, wishes([P1]), seen=True).run()
+
+    assert len(drive.times) == 2
+    assert limit <= drive.times[1] - drive.times[0] < limit + 1.0
+
+
 def test_phones_refused_together_try_again_together() -> None:
     random = Random(1)
     cloud = fleet(100)
