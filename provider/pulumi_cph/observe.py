@@ -112,6 +112,11 @@ class Observer:
                 self._refresh([needs, *questions])
         return {phone_id: self._sights[phone_id] for phone_id in needs}
 
+    @property
+    def pages(self) -> int:
+        """Requests that a look at all phones of the account costs, as far as is known."""
+        return max(1, -(-(self._total or 0) // PAGE))
+
     def touched(self, phone_ids: Iterable[str]) -> None:
         """A request that may change these phones was sent: nothing seen before now counts any more."""
         now = self._clock()

@@ -155,7 +155,8 @@ class Process:
     ) -> Mapping[str, ev.Outcome]:
         """As `dispatch.shell.Dispatcher.submit`."""
         number = next(_OPERATIONS)
-        order = ev.Order(number, place, wishes, seen, self._time.now + timeout, max_in_flight)
+        pages = self._performer.pages(place)
+        order = ev.Order(number, place, wishes, seen, self._time.now + timeout, max_in_flight, pages)
         self._waiting[number] = (None, listener)
         self._witness.ordered(order)
         self._step(ev.Submitted(order))

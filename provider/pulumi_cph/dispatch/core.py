@@ -83,6 +83,7 @@ class Core:
         state = self._state
         op = state.operations[order.op] = Operation(order)
         state.ready[order.op] = None
+        state.place(order.place).pages = order.pages
         if state.closed:
             self._end(op, state.closed)
             return

@@ -23,6 +23,7 @@ class Order:
         seen: how they were last seen; a phone without a sight, or with one too old, is looked at first.
         deadline: when to stop waiting (seconds, the dispatcher's monotonic clock).
         max_in_flight: how many of these phones may be changed at once; None for no bound.
+        pages: requests that a look at everything in the place costs.
     """
 
     op: int
@@ -31,6 +32,7 @@ class Order:
     seen: Mapping[str, Sight] = field(default_factory=dict)
     deadline: float = float("inf")
     max_in_flight: int | None = None
+    pages: int = 1
 
 
 FailureKind = Literal["refused", "failed", "timeout", "interrupted"]

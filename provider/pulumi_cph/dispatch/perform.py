@@ -52,6 +52,10 @@ class Performer:
             case ev.ShowJob():
                 return self._show(effect)
 
+    def pages(self, place: str) -> int:
+        """Requests that a look at everything in the place costs."""
+        return self._observer(place).pages
+
     def checkpoint(self) -> None:
         """Called in the thread of any request when it is about to leave; says no to batch requests that must not.
 

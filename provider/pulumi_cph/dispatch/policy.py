@@ -87,11 +87,12 @@ def revisit_interval(waited: float) -> float:
     return _between(2.0, 0.25 * waited, 20.0)
 
 
-def company_interval(waited: float, *, last: bool) -> float:
+def company_interval(waited: float, requests: int, *, last: bool) -> float:
     """How long a phone whose job has ended waits, while other jobs of its place run, for company before it is looked
-    at: a look at many phones costs the same pages as a look at one. `last`: an operation waits for this phone alone,
-    and what depends on its resource waits with it."""
-    return _between(1.0, (0.2 if last else 0.4) * waited, 15.0)
+    at: a look at many phones costs the same pages as a look at one, `requests`. `last`: an operation waits for this
+    phone alone, and what depends on its resource waits with it; otherwise the operation gains nothing yet."""
+    share, rate = (0.2, 10.0) if last else (0.4, 5.0)
+    return _between(1.0, max(share * waited, requests / rate), 15.0)
 
 
 def look_interval(waited: float) -> float:

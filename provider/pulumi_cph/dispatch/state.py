@@ -29,6 +29,8 @@ class Place:
     """The phones whose job runs, by job id."""
     listed_at: float = 0.0
     """When jobs were last listed, or began to be waited for."""
+    pages: int = 1
+    """Requests that a look at everything costs."""
 
 
 @dataclass(slots=True)
@@ -93,7 +95,8 @@ class State:
     def company(self, task: Task) -> float:
         """How long a phone whose job has ended waits for others to be looked at with it, while jobs run."""
         last = any(self.operations[number].left == 1 for number in task.ops)
-        return policy.company_interval(self.now - task.posted_at, last=last)
+        place = self.place(task.place)
+        return policy.company_interval(self.now - task.posted_at, min(place.pages, place.watching.awaited), last=last)
 
     def arrange_look(self, place: str) -> None:
         """Wake up when it is time for the next look at a place."""

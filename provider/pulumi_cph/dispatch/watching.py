@@ -56,6 +56,11 @@ class Watching:
                 self.watch(task)
 
     @property
+    def awaited(self) -> int:
+        """Phones whose status or job is awaited."""
+        return len(self._tasks) + len(self._jobs)
+
+    @property
     def next_at(self) -> float:
         """When to look next; never while a look is under way."""
         if self._looking:

@@ -258,7 +258,8 @@ class Drive:
 
         def submit() -> None:
             sights = seen if isinstance(seen, Mapping) else self._seen(phones, place) if seen else {}
-            order = ev.Order(op, place, phones, sights, deadline, max_in_flight)
+            pages = self.observers[place].pages
+            order = ev.Order(op, place, phones, sights, deadline, max_in_flight, pages)
             self._orders[op] = order
             for phone_id, sight in sights.items():
                 self._saw(place, phone_id, sight)

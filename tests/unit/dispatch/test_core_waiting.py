@@ -13,6 +13,7 @@ from pulumi_cph.dispatch.core import Core
 from pulumi_cph.observe import Sight
 from tests.unit.dispatch.driver import (
     FROZEN,
+    PLACE,
     Drive,
     fleet,
     ids,
@@ -204,6 +205,34 @@ def test_jobs_of_differing_length_cost_a_few_listings_for_each_request() -> None
 
     assert drive.finished_at[1] < 60.0 * 1.25
     assert drive.gets < 300
+
+
+@pytest.mark.parametrize(("account", "most"), [(500, 20), (10_000, 130)])
+def test_single_phones_of_a_large_account_wait_longer_for_company(account: int, most: int) -> None:
+    seconds = {phone_id: 5.0 + n % 3 for n, phone_id in enumerate(ids(500))}
+    cloud = fleet(account, seconds=lambda phone_id: seconds.get(phone_id, 5.0))
+    drive = Drive(cloud)
+    seen = drive.observers[PLACE].look(dict.fromkeys(ids(account), 0.0))
+    for number, phone_id in enumerate(ids(500)):
+        drive.order(number, wishes([phone_id]), at=number / 100, seen={phone_id: seen[phone_id]})
+        drive.at(number / 100, lambda: drive._step(ev.MoreToCome()))
+    drive.run()
+
+    assert len(drive.posts) == 5
+    assert cloud.calls["list_phones"] + cloud.calls["show_phone"] <= most
+    last = max(at + seconds[phone_id] for at, post in drive.posts for phone_id in post.phone_ids)
+    assert max(drive.finished_at.values()) < last + 1.5, "the last ones wait for nobody"
+
+
+def test_a_few_phones_of_a_large_account_cost_as_little_as_in_a_small_one() -> None:
+    def confirmed_after(account: int) -> float:
+        seconds = dict(zip(ids(4), (5.0, 5.0, 5.0, 20.0), strict=True))
+        drive = Drive(fleet(account, seconds=lambda phone_id: seconds.get(phone_id, 0.0)))
+        for number, phone_id in enumerate(ids(4)):
+            drive.order(number, wishes([phone_id]), seen=True)
+        return drive.run().finished_at[0]
+
+    assert confirmed_after(10_000) == pytest.approx(confirmed_after(4), abs=0.2)
 
 
 def work(count: int) -> int:
