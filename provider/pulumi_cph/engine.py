@@ -10,10 +10,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import queue
 import socket
 import sys
 import threading
-import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
@@ -66,10 +66,38 @@ def current_call() -> Call:
 # --- log lines
 
 
+class _Speaker:
+    """Says lines to the engine in their order, in a thread of its own: a thousand checks, which come one by one, would
+    wait a thousand times for the engine's receipt."""
+
+    def __init__(self, address: str) -> None:
+        self._stub = engine_pb2_grpc.EngineStub(grpc.insecure_channel(address))
+        self._lines: queue.SimpleQueue[engine_pb2.LogRequest | threading.Event] = queue.SimpleQueue()
+        threading.Thread(target=self._run, name="cph-lines", daemon=True).start()
+
+    def say(self, line: engine_pb2.LogRequest) -> None:
+        self._lines.put(line)
+
+    def flush(self, timeout: float) -> None:
+        """Wait until the lines said so far have arrived."""
+        arrived = threading.Event()
+        self._lines.put(arrived)
+        arrived.wait(timeout)
+
+    def _run(self) -> None:
+        while True:
+            line = self._lines.get()
+            if isinstance(line, threading.Event):
+                line.set()
+                continue
+            with suppress(grpc.RpcError, ValueError):
+                self._stub.Log(line, timeout=10)
+
+
 @lru_cache(maxsize=1)
-def _stub() -> engine_pb2_grpc.EngineStub | None:
+def _speaker() -> _Speaker | None:
     address = _engine_address()
-    return engine_pb2_grpc.EngineStub(grpc.insecure_channel(address)) if address else None
+    return _Speaker(address) if address else None
 
 
 def _engine_address() -> str | None:
@@ -82,39 +110,18 @@ def log(severity: Severity, message: str, *, urn: str = "", ephemeral: bool = Fa
     The line is on its way when this returns; `flush` waits for its arrival. `ephemeral` lines only replace each other
     in the status column of a terminal. Never raises; without an engine the line goes to Python's logging.
     """
-    stub = _stub()
-    if stub is None:
+    speaker = _speaker()
+    if speaker is None:
         _log.log(logging.getLevelName(severity.upper()), "%s", message)
         return
-    request = engine_pb2.LogRequest(
-        severity=getattr(engine_pb2, severity.upper()), message=message, urn=urn, ephemeral=ephemeral
-    )
-    # Checks come one by one, and a thousand of them would wait a thousand times for the engine's receipt. Lines of one
-    # resource keep their order.
-    if earlier := _under_way.get(urn):
-        _await(earlier, 1.0)
-    try:
-        line = stub.Log.future(request, timeout=10)
-    except (grpc.RpcError, ValueError):
-        return
-    _under_way[urn] = line
-    line.add_done_callback(lambda done: _under_way.pop(urn) if _under_way.get(urn) is done else None)
-
-
-_under_way: dict[str, Any] = {}
-"""The line of each resource that the engine has not received yet."""
-
-
-def _await(line: Any, timeout: float) -> None:
-    with suppress(grpc.FutureTimeoutError, grpc.FutureCancelledError):
-        line.exception(timeout=timeout)
+    level = getattr(engine_pb2, severity.upper())
+    speaker.say(engine_pb2.LogRequest(severity=level, message=message, urn=urn, ephemeral=ephemeral))
 
 
 def flush(timeout: float = 1.0) -> None:
     """Wait until the lines said so far have arrived, for `timeout` seconds at most."""
-    until = time.monotonic() + timeout
-    for line in list(_under_way.values()):
-        _await(line, max(0.0, until - time.monotonic()))
+    if speaker := _speaker():
+        speaker.flush(timeout)
 
 
 # --- failures
@@ -182,6 +189,7 @@ def install() -> None:
     if not in_provider_process() or _installed.is_set():
         return
     _installed.set()
+    _speaker()  # made here, while there is one thread
     sys.tracebacklimit = 0
     servicer = getattr(sys.modules["__main__"], "DynamicResourceProviderServicer", None)
     try:
