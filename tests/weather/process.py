@@ -140,8 +140,7 @@ class Process:
 
     def expect(self) -> None:
         """As `dispatch.shell.Dispatcher.expect`."""
-        if self._finished or self._waiting:
-            self._step(ev.MoreToCome())
+        self._step(ev.MoreToCome())
 
     def submit(
         self,

@@ -17,7 +17,6 @@ Kind = tuple[str, Verb]
 class _Batch:
     first: float
     last: float
-    open_until: float = 0.0
     tasks: dict[str, Task] = field(default_factory=dict)
 
 
@@ -28,6 +27,8 @@ class Batches:
         self._size = size
         self._learnt: dict[str, int] = {}
         self._batches: dict[Kind, _Batch] = {}
+        self._expected = 0
+        self._expected_until = 0.0
 
     def add(self, task: Task, now: float) -> None:
         """The phone needs a request."""
@@ -36,9 +37,13 @@ class Batches:
         batch.tasks[task.phone_id] = task
 
     def expect(self, now: float) -> None:
-        """More phones are likely to come soon."""
-        for batch in self._batches.values():
-            batch.open_until = now + policy.EXPECTED
+        """One more operation is likely to begin soon."""
+        self._expected += 1
+        self._expected_until = now + policy.EXPECTED
+
+    def begun(self) -> None:
+        """An operation has begun, an expected one if there was any."""
+        self._expected = max(0, self._expected - 1)
 
     def drop(self, task: Task) -> None:
         """The phone needs none after all, or it has left."""
@@ -55,8 +60,8 @@ class Batches:
             return float("inf")
         if len(batch.tasks) >= self._limit(kind[0]):
             return float("-inf")
-        quiet = max(batch.last + policy.GATHER_QUIET, batch.open_until)
-        most = min(batch.open_until, batch.first + policy.GATHER_EXPECTING)
+        quiet = max(batch.last + policy.GATHER_QUIET, self._expected_until if self._expected else 0.0)
+        most = min(self._expected_until, batch.first + policy.GATHER_EXPECTING)
         return min(quiet, max(most, batch.first + policy.GATHER_MOST))
 
     def take(self, kind: Kind) -> Iterator[list[Task]]:

@@ -84,6 +84,7 @@ class Core:
         op = state.operations[order.op] = Operation(order)
         state.ready[order.op] = None
         state.place(order.place).pages = order.pages
+        state.batches.begun()
         if state.closed:
             self._end(op, state.closed)
             return

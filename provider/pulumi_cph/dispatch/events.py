@@ -73,7 +73,7 @@ class Submitted:
 
 @dataclass(frozen=True, slots=True)
 class MoreToCome:
-    """Another operation is likely to ask for something soon: batches that are not full wait for it."""
+    """One more operation is likely to ask for something soon: batches that are not full wait for it."""
 
 
 @dataclass(frozen=True, slots=True)

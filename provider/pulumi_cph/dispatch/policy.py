@@ -8,8 +8,9 @@ FRESH: Final = 10.0
 """How old a look may be when a request that changes something leaves ..."""
 
 EXPECTED: Final = 0.25
-"""How long a batch that is not full waits for a phone that was declared and is likely to be asked for: until its
-resource was looked at and compared. Not beyond `GATHER_EXPECTING`."""
+"""How long a batch that is not full waits for what was declared and has not been asked for: until its resource was
+looked at and compared. Not beyond `GATHER_EXPECTING`. For as long after a declaration the program is taken to be
+declaring still."""
 
 FRESH_TO_QUEUE: Final = 9.0
 """... and when a phone is put into a batch, which may gather, and wait for its turn, before it leaves."""

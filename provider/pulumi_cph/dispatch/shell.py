@@ -24,7 +24,7 @@ Listener = Callable[[ev.Progress | ev.Accepted], None]
 
 
 class Dispatcher:
-    """The dispatcher of a process. Threads are started with the first order.
+    """The dispatcher of a process. Threads are started with the first order, or when one is expected.
 
     Args:
         performer: makes the calls.
@@ -77,9 +77,9 @@ class Dispatcher:
         return done.result()
 
     def expect(self) -> None:
-        """More orders are likely to come soon: let batches that are not full wait a little longer."""
-        if self._loop is not None:
-            self._events.put(ev.MoreToCome())
+        """One more order is likely to come soon: let batches that are not full wait a little longer."""
+        self._start()
+        self._events.put(ev.MoreToCome())
 
     def end(self, reason: str) -> None:
         """End every wait with `reason`, and all that are submitted after it."""

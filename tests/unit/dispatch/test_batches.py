@@ -38,6 +38,8 @@ def test_when_the_phones_gathered_so_far_leave(arrivals: list[float], due: float
 @pytest.mark.parametrize(
     ("declared", "due"),
     [
+        pytest.param([-0.03], 0.22, id="one more, declared before"),
+        pytest.param([-0.3], 0.05, id="so long ago that nothing comes of it"),
         pytest.param([0.01], 0.26, id="one more"),
         pytest.param([0.3], 0.05, id="too late"),
         pytest.param([n / 100 for n in range(45)], 0.69, id="more for a while"),
@@ -45,13 +47,48 @@ def test_when_the_phones_gathered_so_far_leave(arrivals: list[float], due: float
     ],
 )
 def test_phones_wait_for_those_that_are_still_being_declared(declared: list[float], due: float) -> None:
-    batches = Batches(100)
-    batches.add(tasks(1)[0], 0.0)
-    for now in declared:
-        if batches.due(STOP) > now:
+    batches, added = Batches(100), False
+    for now in [*declared, float("inf")]:
+        if now >= 0.0 and not added:
+            batches.add(tasks(1)[0], 0.0)
+            added = True
+        if not added or now < batches.due(STOP):
             batches.expect(now)
 
     assert batches.due(STOP) == pytest.approx(due)
+
+
+def test_phones_do_not_wait_for_what_has_begun() -> None:
+    batches = Batches(100)
+    for now in (0.0, 0.01):
+        batches.expect(now)
+    batches.begun()
+    batches.add(tasks(1)[0], 0.02)
+    assert batches.due(STOP) == pytest.approx(0.26), "one has not begun"
+
+    batches.begun()
+    assert batches.due(STOP) == pytest.approx(0.07)
+
+
+def test_what_begins_unexpected_does_not_count_for_what_is_expected_later() -> None:
+    batches = Batches(100)
+    batches.begun()
+    batches.expect(0.0)
+    batches.add(tasks(1)[0], 0.0)
+
+    assert batches.due(STOP) == pytest.approx(0.25)
+
+
+def test_while_a_program_declares_and_begins_one_after_the_other_requests_wait_longer_to_be_full() -> None:
+    batches = Batches(1_000)
+    for n in range(80):
+        now = n / 100
+        batches.expect(now)
+        batches.begun()
+        batches.add(Task("here", f"p{n}", "stopped"), now)
+        assert batches.due(STOP) > now
+
+    assert batches.due(STOP) == pytest.approx(0.84)
 
 
 def test_a_full_request_is_due_at_once_and_an_empty_one_never() -> None:
