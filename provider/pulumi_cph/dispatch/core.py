@@ -89,7 +89,9 @@ class Core:
             self._end(op, state.closed)
             return
         state.timers.set(("deadline", order.op), order.deadline, lambda: self._deadline(op))
-        state.timers.set(("progress", order.op), state.now + policy.PROGRESS, lambda: self._progress(op))
+        if len(order.wishes) > 1:
+            # How far a single phone is, the engine shows itself.
+            state.timers.set(("progress", order.op), state.now + policy.PROGRESS, lambda: self._progress(op))
         to_do = []
         for phone_id in order.wishes:
             if self._needs_nothing(order, phone_id):

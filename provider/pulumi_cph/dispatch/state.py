@@ -57,7 +57,10 @@ class State:
     _places: dict[str, Place] = field(default_factory=dict)
 
     def place(self, name: str) -> Place:
-        return self._places.setdefault(name, Place())
+        place = self._places.get(name)
+        if place is None:
+            place = self._places[name] = Place()
+        return place
 
     def found(self, place: str, phone_ids: Iterable[str]) -> list[Task]:
         """Those of the phones that operations wait for."""
