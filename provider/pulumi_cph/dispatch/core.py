@@ -205,6 +205,8 @@ class Core:
             self._state.watch_soon(task, verdict)
         elif task.phase in WATCHED:
             self._state.look_again(task)
+        elif task.phase == "job" and decide(task.power, sight.status).action == "already":
+            self._jobs.suspect(task)
 
 
 def _turn(order: ev.Order, phone_id: str) -> int:

@@ -62,6 +62,11 @@ class Jobs:
         elif event.job is not None and event.job.status in (JOB_FAILED, JOB_SUCCEEDED):
             self._ended(name, [event.job])
 
+    def suspect(self, task: Task) -> None:
+        """The phone is where its job was to bring it, but the job is not known to have ended."""
+        if task.job_id:
+            self._state.place(task.place).polling.suspect(task.job_id)
+
     def _arrange_tick(self, name: str) -> None:
         polling, now = self._state.place(name).polling, self._state.now
         if polling:

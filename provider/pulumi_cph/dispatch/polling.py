@@ -24,6 +24,9 @@ Asked = tuple[str, ...]
 
 _NEVER: Final = float("inf")
 
+_PAGE: Final = 100
+"""Jobs in a page of the listing."""
+
 _WIDTH: Final = 16
 """Requests asked about alone, at once, as long as all before them have ended."""
 
@@ -58,6 +61,8 @@ class JobPolling:
     """Jobs that were asked for by their own id, without an answer yet."""
     _alone: set[str] = field(default_factory=set)
     """Requests asked about alone since the tick began."""
+    _suspects: set[str] = field(default_factory=set)
+    """Requests of which a phone is where its job was to bring it, though no listing has told of the job's end."""
     _all_ended: bool = True
     """Whether the listings asked for last showed ended jobs alone ..."""
     _ending: float | None = None
@@ -98,8 +103,16 @@ class JobPolling:
         self._alone.clear()
         ids = sorted(self._requests, key=lambda request_id: self._requests[request_id].posted)
         groups = _groups(ids)
+        suspects = [(request_id,) for request_id in ids if request_id in self._suspects]
+        self._suspects.clear()
         # The oldest group stands for all; the others are visited more rarely until it begins to end.
-        return self._ask([groups[0], *(group for group in groups[1:] if self._overdue(group, now))], now)
+        visited = [groups[0], *(group for group in groups[1:] if self._overdue(group, now))]
+        return self._ask([*dict.fromkeys([*visited, *suspects])], now)
+
+    def suspect(self, job_id: str) -> None:
+        """The job's phone is where the job was to bring it: ask about its request alone in the next tick."""
+        if request_id := self._request_of.get(job_id):
+            self._suspects.add(request_id)
 
     def listed(self, asked: Asked, jobs: Iterable[Job], now: float) -> Answer:
         """The listing for `asked` is here."""
@@ -122,6 +135,9 @@ class JobPolling:
         self._sampled(asked, {request_id for request_id in running if request_id}, last_ended, now)
         if len(asked) == 1:
             answer.absent = self._absent(asked[0], seen, now)
+        elif len(seen) < _PAGE and any(self._unlisted(request_id, seen, now) for request_id in asked):
+            # There is room on the page and yet they are not there: together they are not told of.
+            self._begins_to_end(now, 0.0)
         answer.next = self._next(now)
         return answer
 
@@ -141,12 +157,14 @@ class JobPolling:
         self._showing.discard(job_id)
 
     def _absent(self, request_id: str, seen: set[str], now: float) -> list[str]:
-        request = self._requests.get(request_id)
-        if request is None or now - request.posted < policy.UNLISTED_GRACE:
-            return []
-        absent = sorted(request.jobs - seen - self._showing)
+        absent = sorted(self._unlisted(request_id, seen, now) - self._showing)
         self._showing.update(absent)
         return absent
+
+    def _unlisted(self, request_id: str, seen: set[str], now: float) -> set[str]:
+        """The jobs of the request that should have been seen by now, and were not."""
+        request = self._requests.get(request_id)
+        return request.jobs - seen if request and now - request.posted >= policy.UNLISTED_GRACE else set()
 
     def _next(self, now: float) -> list[Asked]:
         if self._under_way:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from random import Random
 
 import pytest
 
 from pulumi_cph.api.errors import ServerError
+from pulumi_cph.api.models import Job
 from pulumi_cph.dispatch import events as ev
 from pulumi_cph.dispatch.core import Core
 from pulumi_cph.observe import Sight
@@ -15,6 +17,7 @@ from tests.unit.dispatch.driver import (
     FROZEN,
     PLACE,
     Drive,
+    TinyCloud,
     fleet,
     ids,
     rejected,
@@ -175,6 +178,38 @@ def test_phones_are_looked_at_15_s_after_jobs_began_also_when_all_earlier_ones_h
 
     assert looks[:2] == [15, 25]
     assert looks[2] == 115
+
+
+@pytest.mark.parametrize("kind", ["unlisted", "forgotten"])
+def test_jobs_that_no_listing_tells_of_end_in_time_however_many_requests_there_are(kind: str) -> None:
+    cloud = fleet(200, **{kind: set(ids(200))})
+    drive = Drive(cloud).order(1, wishes(ids(200)), deadline=1_800.0).run()
+
+    assert not drive.failures()
+    assert drive.finished_at[1] < 9.0
+
+
+def test_a_service_that_lists_one_request_at_a_time_alone_is_asked_so() -> None:
+    class OneAtATime(TinyCloud):
+        def list_jobs(self, request_ids: Sequence[str]) -> tuple[Job, ...]:
+            return super().list_jobs(request_ids if len(request_ids) == 1 else ())
+
+    cloud = OneAtATime(fleet(300).statuses)
+    drive = Drive(cloud).order(1, wishes(ids(300)), deadline=1_800.0).run()
+
+    assert not drive.failures()
+    assert drive.finished_at[1] < 9.0
+    assert cloud.calls["show_job"] == 0
+    assert cloud.calls["list_jobs"] < 40
+
+
+def test_a_request_whose_jobs_are_forgotten_does_not_wait_for_those_that_fill_the_page() -> None:
+    early, late = ids(100), ids(100, first=100)
+    cloud = fleet(200, seconds=lambda phone_id: 5.0 if phone_id in early else 1_200.0, forgotten=set(early))
+    drive = Drive(cloud).order(1, wishes(early), seen=True).order(2, wishes(late), seen=True, at=1.0).run()
+
+    assert not drive.failures()
+    assert drive.finished_at[1] < 20.0
 
 
 # --- what it costs
