@@ -131,8 +131,9 @@ class Core:
             if sight:
                 self._seen(task, sight)
             else:
-                due = state.now + policy.GATHER_QUIET
-                state.watch(task, "look", due, not_before=self._usable_from(key))
+                usable_from = self._usable_from(key)
+                due = max(state.now + policy.GATHER_QUIET, usable_from)
+                state.watch(task, "look", due, not_before=usable_from)
         elif task.power != power:
             task.next.append(order.op)
         else:

@@ -134,4 +134,4 @@ class Posts:
         if spent or meaning == "give_up":
             self._state.finish(task, failure)
         else:
-            self._state.watch(task, "retry", now + delay)
+            self._state.watch(task, "retry", now + delay, not_before=now + delay)

@@ -43,6 +43,7 @@ class Dispatcher:
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="cph-request")
         self._starting = threading.Lock()
         self._loop: threading.Thread | None = None
+        self._broken: BaseException | None = None
 
     def submit(
         self,
@@ -61,7 +62,7 @@ class Dispatcher:
             wishes: phone id -> power state.
             seen: how they were last seen.
             timeout: seconds to wait.
-            listener: hears of progress; called from other threads.
+            listener: hears of progress; called from the loop's thread, which must not wait in it.
             max_in_flight: phones that may be changed at once; None for no bound.
 
         Returns:
@@ -74,6 +75,8 @@ class Dispatcher:
         order = ev.Order(number, place, wishes, seen, time.monotonic() + timeout, max_in_flight, pages)
         self._start()
         self._events.put(ev.Submitted(order))
+        if self._broken:
+            self._give_up(number, self._broken)
         return done.result()
 
     def expect(self) -> None:
@@ -97,9 +100,14 @@ class Dispatcher:
                 self._step(self._next_event())
         except BaseException as error:
             # Nobody may wait for a loop that is no more.
-            for done, _ in list(self._waiting.values()):
-                done.set_exception(error)
+            self._broken = error
+            for number in list(self._waiting):
+                self._give_up(number, error)
             raise
+
+    def _give_up(self, number: int, error: BaseException) -> None:
+        if entry := self._waiting.pop(number, None):
+            entry[0].set_exception(error)
 
     def _next_event(self) -> ev.Event:
         left = self._core.wake_at - time.monotonic()
@@ -112,15 +120,15 @@ class Dispatcher:
         for effect in self._core.step(time.monotonic(), event):
             if isinstance(effect, ev.Finish):
                 self._waiting.pop(effect.op)[0].set_result(effect.outcomes)
+            elif isinstance(effect, ev.Progress | ev.Accepted):
+                # Not in the pool, where it would wait for the requests before it: what was accepted must be known.
+                self._tell(effect)
             else:
                 self._pool.submit(self._perform, effect)
 
-    def _perform(self, effect: ev.Effect) -> None:
+    def _perform(self, effect: ev.Request) -> None:
         try:
-            if isinstance(effect, ev.Progress | ev.Accepted):
-                self._tell(effect)
-            elif not isinstance(effect, ev.Finish):
-                self._events.put(self._performer.perform(effect))
+            self._events.put(self._performer.perform(effect))
         except Exception as error:
             # A defect of ours, not of the service: it must end the waits and be seen.
             self._events.put(ev.Ended(f"internal error: {type(error).__name__}: {error}"))

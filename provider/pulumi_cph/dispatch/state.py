@@ -155,12 +155,13 @@ class State:
             # What a request that is under way does to the phone must be known before another is sent.
             return
         if not task.next:
-            self._forget(task)
+            # Of a request whose outcome is unknown the phone may tell nothing for a while yet.
+            self._forget(task, policy.LOST_PATIENCE if task.phase == "verify" else 0.0)
         elif task.phase in IDLE:
             self.finish(task)
 
-    def _forget(self, task: Task) -> None:
+    def _forget(self, task: Task, patience: float = 0.0) -> None:
         self._leave(task)
         del self.tasks[task.key]
         if task.tries:
-            self.changed[task.key] = self.now
+            self.changed[task.key] = self.now + patience

@@ -88,7 +88,7 @@ class Watching:
             eldest = min(task.posted_at for task in self._jobs.values())
             self._path_check = now + max(policy.PATH_CHECK, now - eldest)
             needs.update(dict.fromkeys(self._jobs, now))
-        self._looking = True
+        self._looking = bool(needs)
         return needs
 
     def looked(self) -> list[Task]:

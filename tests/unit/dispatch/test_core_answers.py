@@ -12,7 +12,9 @@ from pulumi_cph.api.models import BatchAnswer, BatchEntry
 from pulumi_cph.dispatch import events as ev
 from pulumi_cph.dispatch.policy import backoff
 from tests.unit.dispatch.driver import (
+    RUNNING,
     STOPPED,
+    STOPPING,
     Drive,
     TinyCloud,
     fleet,
@@ -88,6 +90,29 @@ def test_a_phone_that_must_settle_may_be_left_alone_for_longer_than_a_busy_servi
 
     assert len(drive.times) == 2
     assert limit <= drive.times[1] - drive.times[0] < limit + 1.0
+
+
+def test_a_phone_that_is_to_be_left_alone_is_not_taken_along_when_others_are_looked_at() -> None:
+    others = ids(30, first=1)
+    cloud = TinyCloud({P1: RUNNING, **dict.fromkeys(others, STOPPING)})
+    cloud.replies.append(refuse(ServerError("busy", call="x", code="CPS.0042", http_status=503, retry_after=10.0)))
+    drive = Drive(cloud, random=lambda: 0.0).order(1, wishes([P1]), seen=True)
+    for number, phone_id in enumerate(others):
+        cloud.change(phone_id, STOPPED, at=60.0)
+        drive.order(2 + number, wishes([phone_id]), seen=True, at=0.02 * number)
+    drive.run()
+
+    assert len(drive.times) == 2
+    assert drive.times[1] - drive.times[0] >= 10.0
+
+
+def test_a_phone_whose_request_got_lost_with_its_operation_is_not_trusted_at_first_sight() -> None:
+    cloud = fleet(1, lag=3.0, replies=deque([lose(carried_out=True)]))
+    drive = Drive(cloud, latency=lambda effect: 1.5 if isinstance(effect, ev.Post) else 0.05)
+    drive.order(1, wishes([P1]), seen=True, deadline=0.3).order(2, wishes([P1]), at=1.8).run()
+
+    assert len(drive.posts) == 1
+    assert drive.finished[2][P1] == ev.Outcome(P1, "stopped")
 
 
 def test_phones_refused_together_try_again_together() -> None:
