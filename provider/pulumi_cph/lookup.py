@@ -9,7 +9,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import pulumi
 from pulumi.runtime import get_config
@@ -19,6 +19,10 @@ from pulumi_cph.status import word_of
 if TYPE_CHECKING:
     from pulumi_cph import session as sn
     from pulumi_cph.api.models import Phone, PhonePage
+
+
+_CHUNK: Final = 32
+"""Pages asked for before looking whether the listing has ended: bounds what a `count` that lies can cost."""
 
 
 @dataclass(frozen=True)
@@ -78,10 +82,16 @@ def _all(page: Callable[[int], Callable[[], PhonePage]], session: sn.Session) ->
     """Every phone of a paged listing, each once: a listing that changes while it is paged may repeat some."""
     from pulumi_cph.api.client import PHONES_LIMIT
 
-    first = page(0)()
-    pages = [first]
-    if first.count is not None:
-        pages += session.together([page(at) for at in range(PHONES_LIMIT, first.count, PHONES_LIMIT)])
-    while len(pages[-1].phones) == PHONES_LIMIT:
-        pages.append(page(PHONES_LIMIT * len(pages))())
-    return list({phone.phone_id: phone for found in pages for phone in found.phones}.values())
+    last = page(0)()
+    count, at = last.count or 0, PHONES_LIMIT
+    phones = {phone.phone_id: phone for phone in last.phones}
+    while at < count or len(last.phones) == PHONES_LIMIT:
+        offsets = range(at, max(min(count, at + _CHUNK * PHONES_LIMIT), at + 1), PHONES_LIMIT)
+        pages = session.together([page(offset) for offset in offsets])
+        known = len(phones)
+        phones.update({phone.phone_id: phone for found in pages for phone in found.phones})
+        if len(phones) == known:
+            # It ends before its `count`, or repeats itself.
+            break
+        last, at = pages[-1], offsets[-1] + PHONES_LIMIT
+    return list(phones.values())

@@ -12,6 +12,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Final, Protocol, TypeVar
 
 from pulumi_cph import status as st
@@ -112,6 +113,11 @@ class Observer:
                 self._refresh([needs, *questions])
         return {phone_id: self._sights[phone_id] for phone_id in needs}
 
+    def known(self, needs: Mapping[str, float]) -> dict[str, Sight]:
+        """Those of the phones that were seen recently enough, as `look` would answer: what remains of a failed look."""
+        stale = self._stale(needs)
+        return {phone_id: self._sights[phone_id] for phone_id in needs if phone_id not in stale}
+
     @property
     def pages(self) -> int:
         """Requests that a look at all phones of the account costs, as far as is known."""
@@ -151,21 +157,27 @@ class Observer:
         if self._total is None:
             self._read_pages([0])
             stale = self._all_stale(questions)
-        while stale and (pages := self._pages_left()) and self._round.singles + len(stale) >= len(pages):
-            self._read_pages(pages[:_CHUNK])
+        while stale and (pages := self._pages_left()) and self._round.singles + len(stale) >= pages:
+            self._read_pages(self._next_pages(_CHUNK))
             stale = self._all_stale(questions)
         # Questions that come one by one would wait for as many single reads as there are pages, each on its own: from
         # the second on, a page is read beside. It costs no more than the single reads do, and tends to answer the next.
-        beside = pages[:1] if stale and (pages := self._pages_left()) and self._round.singles else []
+        beside = self._next_pages(1) if stale and self._round.singles else []
         self._round.singles += len(stale)
         self._read_singly(list(stale), beside)
 
     def _all_stale(self, questions: Sequence[Mapping[str, float]]) -> dict[str, float]:
         return {phone_id: need for needs in questions for phone_id, need in self._stale(needs).items()}
 
-    def _pages_left(self) -> list[int]:
-        """The offsets of the listing that this round has not read, as far as the account's size is known."""
-        return [offset for offset in range(0, self._total or 0, PAGE) if offset not in self._round.pages]
+    def _pages_left(self) -> int:
+        """How many pages of the listing this round has not read, as far as the account's size is known."""
+        total = self._total or 0
+        return len(range(0, total, PAGE)) - sum(1 for offset in self._round.pages if offset < total)
+
+    def _next_pages(self, most: int) -> list[int]:
+        """The offsets of the next pages that this round has not read."""
+        unread = (offset for offset in range(0, self._total or 0, PAGE) if offset not in self._round.pages)
+        return list(islice(unread, most))
 
     def _read_pages(self, offsets: Sequence[int]) -> None:
         for page in self._together([self._page_reader(offset) for offset in offsets]):
@@ -200,17 +212,25 @@ class Observer:
             self._total = offset + len(page.phones)
 
     def _read_singly(self, phone_ids: Sequence[str], beside: Sequence[int]) -> None:
-        """Read phones one by one, and the pages `beside` at the same time."""
+        """Read phones one by one, and the pages `beside` at the same time. What fails does not spoil the rest."""
 
         def single_reader(phone_id: str) -> Callable[[], Sight | _Page]:
             return lambda: self._read_one(phone_id)
 
+        def attempt(call: Callable[[], Sight | _Page]) -> Callable[[], Sight | _Page | ApiError]:
+            return lambda: _result_of(call)
+
         pages: list[Callable[[], Sight | _Page]] = [self._page_reader(offset) for offset in beside]
-        for read in self._together([*map(single_reader, phone_ids), *pages]):
-            if isinstance(read, _Page):
+        errors = []
+        for read in self._together([attempt(call) for call in [*map(single_reader, phone_ids), *pages]]):
+            if isinstance(read, ApiError):
+                errors.append(read)
+            elif isinstance(read, _Page):
                 self._note_page(read)
             else:
                 self._note(read)
+        if errors:
+            raise errors[0]
 
     def _read_one(self, phone_id: str) -> Sight:
         at = self._clock()
@@ -220,6 +240,13 @@ class Observer:
             if phone_is_gone(error):
                 return Sight(phone_id, st.MISSING, at)
             raise
+
+
+def _result_of(call: Callable[[], _Result]) -> _Result | ApiError:
+    try:
+        return call()
+    except ApiError as error:
+        return error
 
 
 def _sight(phone: Phone, at: float) -> Sight:

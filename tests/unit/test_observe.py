@@ -374,6 +374,41 @@ def test_an_error_about_one_phone_that_is_not_its_absence_is_an_error_of_the_loo
 # --- many at once
 
 
+def test_a_phone_that_cannot_be_read_does_not_keep_the_others_from_being_known() -> None:
+    account = Account(dict.fromkeys(ids(900), RUNNING), unlisted={ids(900)[1]})
+    single = account.show_phone
+
+    def show_phone(phone_id: str) -> Phone:
+        if phone_id == ids(900)[1]:
+            raise ServerError("down", call="show-phone", http_status=500)
+        return single(phone_id)
+
+    account.show_phone = show_phone  # type: ignore[method-assign]
+    observer = Observer(account, clock=lambda: account.now)
+    needs = dict.fromkeys([*ids(2), ids(900)[899]], 0.0)
+    with pytest.raises(ServerError):
+        observer.look(needs)
+
+    assert set(observer.known(needs)) == {ids(900)[0], ids(900)[899]}
+
+
+@pytest.mark.parametrize("count", [2**31 - 1, 10**15])
+def test_a_count_beyond_all_measure_costs_nothing(count: int) -> None:
+    account = Account(dict.fromkeys(ids(900), RUNNING), count=lambda _: count)
+    observer = Observer(account, clock=lambda: account.now)
+    sights = observer.look(dict.fromkeys([ids(900)[899], "absent"], 0.0))
+
+    assert [sight.status for sight in sights.values()] == ["running", "missing"]
+    assert account.cost <= 4
+
+
+def test_an_empty_account_is_looked_at_and_every_phone_is_missing() -> None:
+    account = Account({})
+    sights = Observer(account, clock=lambda: account.now).look(dict.fromkeys(ids(3), 0.0))
+
+    assert {sight.status for sight in sights.values()} == {"missing"}
+
+
 def test_a_hundred_threads_that_ask_at_once_are_answered_by_one_look() -> None:
     reader = account(1_000)
     watcher = observer(reader)

@@ -182,7 +182,7 @@ class Core:
 
     def _looked(self, event: ev.Looked) -> None:
         place, error = event.look.place, event.error
-        for phone_id, sight in (event.sights or {}).items():
+        for phone_id, sight in event.sights.items():
             task = self._state.tasks.get((place, phone_id))
             if task and task.phase != "posting" and sight.at >= _newest(task):
                 self._seen(task, sight)

@@ -83,10 +83,10 @@ class TimePassed:
 
 @dataclass(frozen=True, slots=True)
 class Looked:
-    """The answer to a `Look`: the sights, or the error."""
+    """The answer to a `Look`: the sights; with an error those that were had all the same."""
 
     look: Look
-    sights: Mapping[str, Sight] | None
+    sights: Mapping[str, Sight]
     error: ApiError | None = None
 
 

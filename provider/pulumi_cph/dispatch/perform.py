@@ -86,10 +86,12 @@ class Performer:
             observer.touched(post.phone_ids)
 
     def _look(self, look: ev.Look) -> ev.Event:
+        observer = self._observer(look.place)
         try:
-            return ev.Looked(look, self._observer(look.place).look(look.needs))
+            return ev.Looked(look, observer.look(look.needs))
         except ApiError as error:
-            return ev.Looked(look, None, error)
+            # One phone that cannot be read shall not hold up the others.
+            return ev.Looked(look, observer.known(look.needs), error)
 
     def _list(self, poll: ev.ListJobs) -> ev.Event:
         try:

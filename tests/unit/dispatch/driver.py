@@ -311,7 +311,7 @@ class Drive:
             del self._open_posts[event.post.number]
         if isinstance(event, ev.Looked):
             self._open_looks.remove(event.look.place)
-            for phone_id, sight in (event.sights or {}).items():
+            for phone_id, sight in event.sights.items():
                 self._saw(event.look.place, phone_id, sight)
         self._step(event)
 
@@ -355,7 +355,7 @@ class Drive:
                 try:
                     return ev.Looked(effect, observer.look(needs))
                 except ApiError as error:
-                    return ev.Looked(effect, None, error)
+                    return ev.Looked(effect, observer.known(needs), error)
             case ev.Post():
                 self._hold_to_the_rules(effect)
                 if self.now > effect.not_after:

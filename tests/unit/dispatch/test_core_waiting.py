@@ -9,7 +9,7 @@ from random import Random
 import pytest
 
 from pulumi_cph.api.errors import ServerError
-from pulumi_cph.api.models import Job
+from pulumi_cph.api.models import Job, Phone, PhonePage
 from pulumi_cph.dispatch import events as ev
 from pulumi_cph.dispatch.core import Core
 from pulumi_cph.observe import Sight
@@ -210,6 +210,27 @@ def test_a_request_whose_jobs_are_forgotten_does_not_wait_for_those_that_fill_th
 
     assert not drive.failures()
     assert drive.finished_at[1] < 20.0
+
+
+def test_a_phone_that_cannot_be_read_does_not_hold_up_the_others() -> None:
+    class Unreadable(TinyCloud):
+        def list_phones(self, *, offset: int, limit: int) -> PhonePage:
+            page = super().list_phones(offset=offset, limit=limit)
+            shown = tuple(phone for phone in page.phones if self.now < 1.0 or phone.phone_id != P1)
+            return PhonePage(shown, page.count, None)
+
+        def show_phone(self, phone_id: str) -> Phone:
+            if phone_id == P1 and self.now >= 1.0:
+                raise ServerError("down", call="show-phone", http_status=500)
+            return super().show_phone(phone_id)
+
+    drive = Drive(Unreadable(fleet(10).statuses))
+    for number, phone_id in enumerate(ids(10)):
+        drive.order(number, wishes([phone_id]), seen=True, deadline=60.0)
+    drive.run()
+
+    assert [number for number in range(10) if drive.finished_at[number] > 10.0] == [0]
+    assert drive.finished[0][P1].failure.code == "timeout"  # type: ignore[union-attr]
 
 
 # --- what it costs
