@@ -106,7 +106,9 @@ def check(shape: Shape, olds: dict[str, Any], news: dict[str, Any]) -> CheckResu
         engine.log("warning", warning, urn=urn)
     if left and not declared.members:
         engine.log("warning", f"the fleet is empty now; it had {len(left)} phones", urn=urn)
-    broken = operation.broken_rails(declared, view)
+    if broken := operation.broken_rails(declared, view):
+        # The engine ends here, and with it this process; what was said shall be heard.
+        engine.flush()
     return CheckResult(inputs, [CheckFailure("", sentence) for sentence in broken])
 
 
@@ -166,6 +168,8 @@ def delete(shape: Shape, props: dict[str, Any]) -> None:
         if broken := operation.broken_rails(declared, operation.prospect(session, place, gone, leaving)):
             raise engine.PowerStateError("; ".join(broken))
         reached = operation.bring(session, place, gone, leaving, timeout=_timeout(session, call), say=_say(call))
+    # The engine may end this process as soon as it has the answer, and nothing else knows of the requests.
+    engine.flush()
     if reached.failed:
         raise engine.PowerStateError("\n".join(reached.lines))
 

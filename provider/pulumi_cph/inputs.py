@@ -198,7 +198,7 @@ def _rails(declared: Declared, wrong: list[Wrong], news: Mapping[str, Any]) -> N
         declared.never_stop = tuple(phone_id.strip() for phone_id in never)
     elif never is not None and not is_unknown(never) and not (isinstance(never, list) and any(map(is_unknown, never))):
         wrong.append(Wrong("never_stop", f"never_stop must be a list of phone ids, not {_show(never)}"))
-    if isinstance(flying, int | float) and not isinstance(flying, bool) and flying >= 1 and flying == int(flying):
+    if isinstance(flying, int | float) and not isinstance(flying, bool) and flying >= 1 and flying % 1 == 0:
         declared.max_in_flight = int(flying)
     elif flying is not None and not is_unknown(flying):
         wrong.append(Wrong("max_in_flight", f"max_in_flight must be a whole number from 1, not {_show(flying)}"))

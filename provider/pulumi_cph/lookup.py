@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 import pulumi
@@ -35,12 +34,19 @@ class FoundPhone:
     status: str
 
 
-@lru_cache(maxsize=1)
+_latest: sn.Session | None = None
+
+
 def _session() -> sn.Session:
+    """The session of the settings as they are now: a process may run the programs of several stacks."""
     from pulumi_cph import session as sn
     from pulumi_cph import settings
 
-    return sn.Session(settings.read(get_config, os.environ))
+    global _latest
+    now = settings.read(get_config, dict(os.environ))
+    if _latest is None or _latest.settings != now:
+        _latest = sn.Session(now)
+    return _latest
 
 
 def get_phones(

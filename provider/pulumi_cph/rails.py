@@ -37,7 +37,7 @@ def limit(value: object) -> Limit | None:
     """A limit from 20, 20.0, "20" or "20%"; None for anything that is none."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
-    match = re.fullmatch(r"(\d+)(?:\.0+)?(%?)|(\d+\.\d+)(%)", str(value).strip())
+    match = re.fullmatch(r"(\d{1,9})(?:\.0+)?(%?)|(\d{1,9}\.\d+)(%)", str(value).strip())
     if not match:
         return None
     number, percent = float(match[1] or match[3]), bool(match[2] or match[4])

@@ -6,7 +6,7 @@ preview.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from enum import Enum
 from typing import Any
 
@@ -86,7 +86,7 @@ class PhonePower(Resource, module="cph", name="PhonePower"):
             "job_id": None,
             "request_id": None,
         }
-        super().__init__(PhonePowerProvider(), resource_name, props, opts)
+        super().__init__(PhonePowerProvider(), resource_name, _carried(props), opts)
 
 
 class FleetPower(Resource, module="cph", name="FleetPower"):
@@ -170,7 +170,7 @@ class FleetPower(Resource, module="cph", name="FleetPower"):
             "request_ids": None,
             "failures": None,
         }
-        super().__init__(FleetPowerProvider(), resource_name, props, opts)
+        super().__init__(FleetPowerProvider(), resource_name, _carried(props), opts)
 
 
 def _one_form(phones: Any, phone_ids: Any, power_state: Any) -> dict[str, Any]:
@@ -179,17 +179,19 @@ def _one_form(phones: Any, phone_ids: Any, power_state: Any) -> dict[str, Any]:
     What cannot be one form (both ways at once, half of one) goes to the check as it is, which says so.
     """
     if phones is None and phone_ids is not None and power_state is not None:
-        together = pulumi.Output.all(phone_ids, power_state)
+        together = pulumi.Output.all(_carried(phone_ids), _carried(power_state))
         return {"phones": together.apply(lambda both: _all_alike(both[0], both[1]))}
     return {"phones": _without_gaps(phones), "phone_ids": phone_ids, "power_state": power_state}
 
 
 def _all_alike(phone_ids: Any, power_state: Any) -> Any:
     # What is not a list of ids goes to the check as it is, which names what is wrong with it.
-    if not isinstance(phone_ids, list | tuple | set | frozenset):
+    phone_ids = _carried(phone_ids)
+    if isinstance(phone_ids, Mapping):
+        # Not as it is: it would pass for `phones`, whatever `power_state` says.
+        return [_told(phone_ids)]
+    if not isinstance(phone_ids, list) or not all(isinstance(phone_id, str) for phone_id in phone_ids):
         return phone_ids
-    if not all(isinstance(phone_id, str) for phone_id in phone_ids):
-        return list(phone_ids)
     return {phone_id: _or_empty(power_state) for phone_id in phone_ids}
 
 
@@ -203,6 +205,33 @@ def _without_gaps(phones: Any) -> Any:
         phone_id: state.apply(_or_empty) if isinstance(state, pulumi.Output) else _or_empty(state)
         for phone_id, state in phones.items()
     }
+
+
+def _carried(value: Any) -> Any:
+    """The value in a form that the SDK can carry to the check, which names what is wrong with it.
+
+    Whatever gives ids one by one becomes a list; what cannot be carried is told in words.
+    """
+    if value is None or isinstance(value, bool | int | float | PowerState | pulumi.Output | Awaitable):
+        return value
+    if isinstance(value, str):
+        return value if _is_text(value) else _told(value)
+    if isinstance(value, Mapping):
+        if odd := [key for key in value if not _is_text(key)]:
+            return [_told(odd[0])]
+        return {key: _carried(each) for key, each in value.items()}
+    if isinstance(value, Iterable) and not isinstance(value, bytes | bytearray):
+        return [_carried(each) for each in value]
+    return _told(value)
+
+
+def _is_text(value: object) -> bool:
+    """Whether it is a text that can be sent: one with half of a surrogate pair cannot."""
+    return isinstance(value, str) and value.encode(errors="ignore").decode() == value
+
+
+def _told(value: object) -> dict[str, str]:
+    return {type(value).__name__: ascii(value)[:100]}
 
 
 def _or_empty(state: Any) -> Any:

@@ -143,7 +143,8 @@ def _public(service: str, region: str) -> str:
 
 
 def _address(key: str, value: str) -> str:
-    if not re.fullmatch(r"https?://[^/?#@\s]+(/[^?#\s]*)?", value):
+    match = re.fullmatch(r"https?://(?:[\w.-]+|\[[0-9a-fA-F:.]+\])(?::(\d{1,5}))?(?:/[^?#\s]*)?", value, re.ASCII)
+    if not match or int(match[1] or 443) not in range(1, 65_536):
         raise SettingsError(key, f"cph:{key} must be an address such as https://host, without query or user name")
     return value.rstrip("/")
 
@@ -164,9 +165,9 @@ def read(config: ConfigGet, environment: Mapping[str, str]) -> Settings:
         endpoint=place("endpoint"),
         iam_endpoint=place("iamEndpoint"),
         credentials=_credentials(config, environment),
-        batch_size=int(_number("batchSize", config, default=100, low=1, high=100)),
+        batch_size=_whole("batchSize", config, default=100, low=1, high=100),
         timeout=_timeout(config),
-        max_concurrency=int(_number("maxConcurrency", config, default=8, low=1, high=64)),
+        max_concurrency=_whole("maxConcurrency", config, default=8, low=1, high=64),
         requests_per_second=_number("requestsPerSecond", config, default=150, low=1, high=200),
         environment=environment,
     )
@@ -202,7 +203,7 @@ def _credentials(config: ConfigGet, environment: Mapping[str, str]) -> Credentia
         except ValueError as error:
             raise SettingsError("accessKey", f"the credentials from {source}... cannot be used: {error}") from None
         if access or secret:
-            half = half or (names[0], names[1]) if access else (names[1], names[0])
+            half = half or ((names[0], names[1]) if access else (names[1], names[0]))
     if half:
         raise SettingsError("accessKey", f"{half[0]} is set, but {half[1]} is not: a key has two parts")
     raise SettingsError(
@@ -224,6 +225,13 @@ def _number(key: str, config: ConfigGet, *, default: float, low: float, high: fl
     if not low <= value <= high:
         raise SettingsError(key, f"cph:{key} must be a number from {low:g} to {high:g}, not {text!r}")
     return value
+
+
+def _whole(key: str, config: ConfigGet, *, default: int, low: int, high: int) -> int:
+    value = _number(key, config, default=default, low=low, high=high)
+    if value != int(value):
+        raise SettingsError(key, f"cph:{key} must be a whole number from {low} to {high}, not '{value:g}'")
+    return int(value)
 
 
 _DURATION: Final = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s?)?")

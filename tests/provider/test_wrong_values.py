@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable, Iterator
+from enum import Enum
 from typing import Any
 
 import pulumi
@@ -18,6 +19,12 @@ from tests.engine.harness import SECRET_KEY
 from tests.foreign_cloud import ForeignCloud
 from tests.provider.process import ProviderProcess
 
+
+class Colour(Enum):
+    RED = "red"
+
+
+FOUND = cph.FoundPhone("a", "phone", "server", "running")
 F, P = cph.FleetPower, cph.PhonePower
 later = pulumi.Output.from_input
 
@@ -59,6 +66,21 @@ CASES: list[Case] = [
     (F, lambda: {"phone_ids": "abc", "power_state": "stopped"}, "phone_ids"),
     (F, lambda: {"phone_ids": [7], "power_state": "stopped"}, "phone_ids must hold ids of phones, not 7"),
     (F, lambda: {"phone_ids": ["a", None], "power_state": "stopped"}, "phone_ids must hold ids of phones"),
+    (F, lambda: {"phone_ids": [FOUND], "power_state": "stopped"}, "must hold ids of phones, not {'FoundPhone'"),
+    (F, lambda: {"phone_ids": later([FOUND]), "power_state": "stopped"}, "must hold ids of phones, not {'FoundPhone'"),
+    (F, lambda: {"phone_ids": {"a": "running"}, "power_state": "stopped"}, "must hold ids of phones, not {'dict'"),
+    (
+        F,
+        lambda: {"phone_ids": later({"a": "running"}), "power_state": "stopped"},
+        "must hold ids of phones, not {'dict'",
+    ),
+    (F, lambda: {"phone_ids": range(3), "power_state": "stopped"}, "phone_ids must hold ids of phones, not 0"),
+    (F, lambda: {"phones": {1: "stopped"}}, "must hold ids of phones, not {'int': '1'}"),
+    (F, lambda: {"phones": {None: "stopped"}}, "must hold ids of phones, not {'NoneType': 'None'}"),
+    (F, lambda: {"phones": {"\ud800": "stopped"}}, "must hold ids of phones, not {'str'"),
+    (F, lambda: {"phones": {"a": Colour.RED}}, "phone a: power state {'Colour'"),
+    (F, lambda: {"phones": {"a": "stopped"}, "max_changes": "9" * 400}, "max_changes must be a number of phones"),
+    (P, lambda: {"phone_id": b"a", "power_state": "stopped"}, "phone_id must be the id of a phone, not {'bytes'"),
     (F, lambda: {"phones": {"a": "stopped"}, "on_delete": "keep"}, "on_delete 'keep' is not one of leave, start, stop"),
     (F, lambda: {"phones": {"a": "stopped"}, "region": " "}, "region must be"),
     (F, lambda: {"phones": {"a": "stopped"}, "project_id": 7}, "project_id must be"),

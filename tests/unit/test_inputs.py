@@ -108,3 +108,10 @@ def test_a_single_phone_is_a_fleet_of_one(news: dict[str, Any], wrong: list[inpu
 @pytest.mark.parametrize(("on_delete", "power"), [("leave", None), ("start", "running"), ("stop", "stopped")])
 def test_on_delete_says_what_a_phone_that_leaves_becomes(on_delete: str, power: str | None) -> None:
     assert fleet({"phones": {}, "on_delete": on_delete}).release == power
+
+
+@pytest.mark.parametrize("flying", [float("inf"), float("nan"), 0, 1.5, True, "3"])
+def test_a_bound_that_is_no_whole_number_is_named(flying: object) -> None:
+    _, [wrong] = inputs.fleet({}, {"phones": {"a": "stopped"}, "max_in_flight": flying})
+    assert wrong.property == "max_in_flight"
+    assert "must be a whole number from 1" in wrong.reason

@@ -59,6 +59,10 @@ def test_everything_public_is_documented(public: Any) -> None:
         (("a",), {"a": "stopped"}),
         ([], {}),
         (["a", 7], ["a", 7]),
+        ({"a": 1}.keys(), {"a": "stopped"}),
+        ((phone_id for phone_id in "ab"), {"a": "stopped", "b": "stopped"}),
+        ({"a"}, {"a": "stopped"}),
+        ({"a": "running"}, [{"dict": "{'a': 'running'}"}]),
         ("a", "a"),
     ],
 )

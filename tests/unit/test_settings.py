@@ -89,6 +89,8 @@ def test_a_timeout_is_read_in_seconds(text: str, seconds: float) -> None:
         ("timeout", "-5m"),
         ("batchSize", "0"),
         ("batchSize", "101"),
+        ("batchSize", "1.5"),
+        ("maxConcurrency", "2.5"),
         ("batchSize", "many"),
         ("maxConcurrency", "65"),
         ("requestsPerSecond", "201"),
@@ -134,7 +136,21 @@ def test_an_endpoint_can_be_set(config: dict[str, str], environment: dict[str, s
     assert read(config, **environment).endpoint_for("cn-north-4") == address
 
 
-@pytest.mark.parametrize("address", ["cph.example", "ftp://host", "https://user:pw@host", "https://host?x=1"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        "cph.example",
+        "ftp://host",
+        "https://user:pw@host",
+        "https://host?x=1",
+        "http://[::1",
+        "http://:80",
+        "http://host:99999",
+        "http://host:abc",
+        "http://h%zz",
+        "http://h\u00fc.example",
+    ],
+)
 def test_an_endpoint_must_be_a_plain_address(address: str) -> None:
     with pytest.raises(st.SettingsError, match="cph:endpoint must be an address") as caught:
         read({"cph:endpoint": address}).endpoint_for("cn-north-4")
@@ -145,3 +161,8 @@ def test_a_key_that_cannot_be_sent_is_an_error_that_does_not_show_it() -> None:
     with pytest.raises(st.SettingsError, match=r"the credentials from HW_\.\.\. cannot be used") as caught:
         read(HW_SECRET_KEY="two words")
     assert "two words" not in str(caught.value)
+
+
+def test_half_a_key_is_named_by_the_first_source_that_has_one() -> None:
+    with pytest.raises(st.SettingsError, match="HW_ACCESS_KEY is set, but HW_SECRET_KEY is not"):
+        st.read({}.get, {"HW_ACCESS_KEY": "ak", "HUAWEICLOUD_SDK_SK": "sk"})
