@@ -233,7 +233,7 @@ class Stack:
         return f"urn:pulumi:{STACK}::{PROJECT}::pulumi-python:dynamic/cph:{type_}::{name}"
 
     def environment(self) -> dict[str, str]:
-        """The environment of the CLI: nothing of the user's, what pulumi-facts.md section 5 lists, and `env`."""
+        """The environment of the CLI: nothing of the user's, what keeps the engine to itself, and `env`."""
         assert self.env is not None
         return {**hermetic(self.folder), **self.env}
 

@@ -1,6 +1,6 @@
 """The published error codes this simulator can answer with: their messages and HTTP statuses.
 
-Messages are those of the service's table (cph-api.md 4.3 and 4.4). Which HTTP status a ``CPS.`` code has
+Messages are those of the service's published tables. Which HTTP status a ``CPS.`` code has
 depends on the age of the document one reads: see `http_status`.
 """
 

@@ -1,8 +1,8 @@
 """Everything about the simulated cloud that can be chosen.
 
-Most fields stand for a doubt: a point the published documents leave open, or on which they disagree (the
-numbers are those of "Doubts" in the project's fact sheet of the API). The defaults are the likeliest reading,
-or the one that is harder on a client.
+Most fields stand for a doubt: a point the published documents leave open, or on which they disagree; README.md,
+"Doubts", says what the client does about each. The defaults are the likeliest reading, or the one that is harder
+on a client.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ class Options:
 
     # Jobs, and how phones follow them.
     job_seconds: float = 5.0
-    """How long a job takes. Doubt 6: durations are unpublished; the examples show 6 and 30 seconds."""
+    """How long a job takes. Durations are unpublished; the examples show 6 and 30 seconds."""
     job_spread: float = 0.0
     """How much longer single jobs may take, as a fraction: 0.5 means between x and 1.5 x (by the seed)."""
     status_delay: float = 0.0
-    """From the answer of a power call until a phone's status shows that something happens. Doubt 7."""
+    """From the answer of a power call until a phone's status shows that something happens."""
     status_lag: float = 0.0
-    """From a job's end until the phone's final status shows. Doubt 7."""
+    """From a job's end until the phone's final status shows."""
     restart_shows: bool = True
-    """Whether a restart shows status 4 on its way, rather than the old status until the end. Doubt 6."""
+    """Whether a restart shows status 4 on its way, rather than the old status until the end."""
     failing_fraction: float = 0.0
     """The fraction of jobs that fail, 0 to 1, chosen by the seed."""
     failure_code: str = "CPS.0054"
@@ -38,42 +38,42 @@ class Options:
 
     # Power calls.
     max_phones: int | None = 100
-    """Most phones per power call, more is CPS.0190; None for no limit. Doubt 1: unpublished."""
+    """Most phones per power call, more is CPS.0190; None for no limit. Unpublished."""
     wrong_state: Literal["entry", "request", "accept"] = "entry"
-    """What becomes of a phone in a status that does not allow the call. Doubt 2: refused alone inside a 200,
+    """What becomes of a phone in a status that does not allow the call. Refused alone inside a 200,
     the whole request refused with 400 and nothing done, or (only where the phone already is what is asked
     for, or on its way there) accepted with a job that changes nothing."""
     wholly_refused: Literal[200, 400] = 200
-    """The HTTP status when no phone of a batch was accepted: 200 with entries, or one error. Doubt 3."""
+    """The HTTP status when no phone of a batch was accepted: 200 with entries, or one error."""
     restart_failed: bool = False
-    """Whether a restart is allowed from restart-failed, abnormal and stop-failed. Doubt 6."""
+    """Whether a restart is allowed from restart-failed, abnormal and stop-failed."""
     unknown_phone: Literal["CPS.0005", "CPS.0004"] = "CPS.0005"
-    """The code for a phone id that is not there. Doubt 4: the table says 0005, an example shows 0004."""
+    """The code for a phone id that is not there. The table says 0005, an example shows 0004."""
     post_status: Literal[200, 201, 202] = 200
     """The HTTP status of an accepted power call: 200 by the pages of the calls, 201 by the general table."""
 
     # Reading.
     default_limit: Literal[100, 200] = 100
-    """Phones per page when no limit is sent. Doubt 9: pages and SDK releases disagree."""
+    """Phones per page when no limit is sent. Pages and SDK releases disagree."""
     send_count: bool = True
     """Whether a listing tells the number of all matching phones (the pages of 2021 have no ``count``)."""
     job_order: Literal["begin", "reversed", "shuffled"] = "begin"
-    """Order of ListJobs: by begin, newest first, or another one on every call. Doubt 8."""
+    """Order of ListJobs: by begin, newest first, or another one on every call."""
     jobs_appear_after: float = 0.0
-    """How long a job stays invisible to ListJobs and ShowJob. Doubt 8."""
+    """How long a job stays invisible to ListJobs and ShowJob."""
     job_retention: float | None = 86_400.0
-    """How long a job is remembered after its end; None for ever. Doubt 8: unpublished."""
+    """How long a job is remembered after its end; None for ever. Unpublished."""
     job_blank: Literal["documented", "null", "empty", "absent"] = "documented"
     """How a good job's error fields look: null in ShowJob and "" in ListJobs as the examples have it, or
     null, "" or no such key in both."""
 
     # Errors.
     cps_http: CpsHttp = "modern"
-    """HTTP status of CPS codes. Doubt 4: "modern" has 403, 404 and 500, "legacy" answers 400 to all."""
+    """HTTP status of CPS codes: "modern" has 403, 404 and 500, "legacy" answers 400 to all."""
     iam_errors: Literal["gateway", "keystone"] = "gateway"
-    """Shape of a failed signature on a call to IAM. Doubt 13: the gateway's, or ``{"error": {...}}``."""
+    """Shape of a failed signature on a call to IAM. The gateway's, or ``{"error": {...}}``."""
     skew_code: Literal["APIGW.0301", "APIGW.0303"] = "APIGW.0301"
-    """The code when a request's date is too far off. Doubt 11."""
+    """The code when a request's date is too far off."""
 
     # The gateway.
     signature_required: bool = True
@@ -89,7 +89,7 @@ class Options:
     rate_window: float = 1.0
     """The length of the window of `rate_limit`."""
     retry_after: int | None = None
-    """Seconds in the ``Retry-After`` header of a 429; None for no such header. Doubt 12: undocumented."""
+    """Seconds in the ``Retry-After`` header of a 429; None for no such header. Undocumented."""
     latency: float = 0.0
     """Delay of every answer, as of a round trip to a far region."""
 

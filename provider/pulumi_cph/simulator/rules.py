@@ -1,7 +1,7 @@
 """Which power call is allowed in which phone status: the table, and nothing else.
 
 The documents publish no such table per call. This one follows the console's rule and the wording of the
-codes (cph-api.md 2): restart from running or shut down, stop from running, everything else is refused.
+codes (as the service documents them): restart from running or shut down, stop from running, everything else is refused.
 """
 
 from __future__ import annotations
