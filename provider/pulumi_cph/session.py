@@ -35,6 +35,11 @@ QUIET_MOST: Final = 60.0
 """... and how long to wait for that at most."""
 
 
+BREAK_OFF: Final = 0.8
+"""Seconds after the end at which answers that are still waited for are broken off. Later than the dispatcher waits
+for those of requests that changed something."""
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """A region and a project in it: where phones are."""
@@ -220,6 +225,9 @@ class Session:
         """End every wait with `reason` and send nothing more."""
         self.dispatcher.end(reason)
         self._ending.set()
+        late = threading.Timer(BREAK_OFF, self._transport.abort)
+        late.daemon = True
+        late.start()
 
     def sleep(self, seconds: float) -> None:
         """Wait; raises `Interrupted` when the process must come to an end."""

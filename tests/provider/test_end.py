@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import socket
 import subprocess
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -12,6 +14,7 @@ import pytest
 
 from tests.foreign_cloud import ForeignCloud
 from tests.provider.process import Failed, ProviderProcess
+from tests.unit.api.sockets import drip, serving
 
 LONG = {"job_seconds": 60.0, "status_lag": 0.0}
 
@@ -55,6 +58,27 @@ def test_cancel_ends_every_wait_within_a_second_and_saves_the_job_ids(
     assert set(fleet.properties["statuses"].values()) == {"stopping"}
     assert one.properties["job_id"] in cloud.jobs
     assert all("interrupted" in reason.lower() for reason in [*fleet.reasons, *one.reasons])
+
+
+def test_cancel_ends_a_look_that_the_service_does_not_answer(
+    new_cloud: Callable[..., ForeignCloud], new_provider: Callable[..., ProviderProcess]
+) -> None:
+    asked = threading.Event()
+
+    def answer(connection: socket.socket) -> None:
+        asked.set()
+        drip(b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n")(connection)
+
+    inputs = {"phone_id": "a", "power_state": "stopped", "region": "cn-north-4", "project_id": "0" * 32}
+    with serving(answer) as server, ThreadPoolExecutor(1) as pool:
+        provider = new_provider(new_cloud(1), config={"cph:endpoint": server.url})
+        creating = pool.submit(provider.create, "PhonePower", "a", inputs)
+        assert asked.wait(10.0)
+        provider.cancel()
+        failed = creating.exception(timeout=15.0)
+
+    assert isinstance(failed, Failed)
+    assert "interrupted" in failed.message
 
 
 def test_after_a_cancel_nothing_is_sent_any_more(

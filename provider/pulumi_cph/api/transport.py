@@ -11,12 +11,15 @@ import io
 import os
 import socket
 import ssl
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any, Final, Literal, Protocol, cast
 from urllib.parse import urlsplit
+from weakref import WeakSet
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -99,7 +102,8 @@ class RequestsTransport:
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         # No compression, so that what is counted against the limit is what came over the wire.
         self._session.headers = CaseInsensitiveDict({"Accept": "application/json", "Accept-Encoding": "identity"})
-        adapter = _adapter(answer_timeout)
+        self._answering = _Answering()
+        adapter = _adapter(answer_timeout, self._answering)
         self._session.mount("https://", adapter)
         self._session.mount("http://", adapter)
 
@@ -132,6 +136,10 @@ class RequestsTransport:
             why = f"{_host(request)}: the connection broke before an answer ({_innermost(error)})"
             raise ConnectionFailed(why, sent=True) from None
 
+    def abort(self) -> None:
+        """Break off every answer that is waited for: it ends as when the connection breaks."""
+        self._answering.break_off()
+
     def _read(self, raw: HTTPResponse) -> tuple[bytes, Cut | None]:
         body = bytearray()
         try:
@@ -150,7 +158,27 @@ class _NotConnected(Exception):
     """No connection was established. Unknown to all between `connect` and `send`, so it arrives unchanged."""
 
 
-def _adapter(answer_timeout: float) -> HTTPAdapter:
+class _Answering:
+    """The sockets that answers come from. Closed ones drop out by themselves."""
+
+    def __init__(self) -> None:
+        self._sockets: WeakSet[socket.socket] = WeakSet()
+        self._lock = threading.Lock()
+
+    def add(self, sock: socket.socket) -> None:
+        with self._lock:
+            self._sockets.add(sock)
+
+    def break_off(self) -> None:
+        with self._lock:
+            sockets = list(self._sockets)
+        for sock in sockets:
+            with suppress(OSError):
+                # Not the method of a TLS socket, which would pull its state from under the thread that reads.
+                socket.socket.shutdown(sock, socket.SHUT_RDWR)
+
+
+def _adapter(answer_timeout: float, answering: _Answering) -> HTTPAdapter:
     """requests' adapter on connections that tell a failed connect apart and end an answer in time.
 
     Both need the innards of urllib3: its exceptions do not say whether bytes were sent, and its time-outs
@@ -160,6 +188,7 @@ def _adapter(answer_timeout: float) -> HTTPAdapter:
     class Answer(http.client.HTTPResponse):
         def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
             super().__init__(sock, *args, **kwargs)
+            answering.add(sock)
             stream = self.fp.detach()
             self.fp = io.BufferedReader(_Deadline(sock, stream, answer_timeout))
 

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from pulumi_cph.api import ConnectionFailed, HttpRequest
 from pulumi_cph.api import transport as transport_module
 from pulumi_cph.api.signing import canonical_query, encode
+from pulumi_cph.api.transport import RequestsTransport
 from tests.unit.api.sockets import OK, drip, forget_environment, get, quick, say, serving
 
 
@@ -205,3 +206,24 @@ def test_a_reset_may_have_been_heard():
     with serving(reset) as server, pytest.raises(ConnectionFailed) as caught:
         get(server.url)
     assert caught.value.sent
+
+
+@pytest.mark.parametrize("start", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n"])
+def test_answers_that_are_waited_for_can_be_broken_off(start: bytes) -> None:
+    transport, ends = RequestsTransport(), list[object]()
+
+    def send(url: str) -> None:
+        try:
+            ends.append(get(url, transport).cut)
+        except ConnectionFailed as error:
+            ends.append(error.sent)
+
+    with serving(drip(start)) as server:
+        waiting = threading.Thread(target=send, args=(server.url,), daemon=True)
+        waiting.start()
+        until = time.monotonic() + 10.0
+        while waiting.is_alive() and time.monotonic() < until:
+            transport.abort()
+            waiting.join(0.05)
+
+    assert ends == ["ended early" if start else True]
