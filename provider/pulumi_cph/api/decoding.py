@@ -56,17 +56,29 @@ def phone_page(call: str, source: Document) -> PhonePage:
 
 
 def batch_answer(call: str, source: Document, clean: Clean) -> BatchAnswer:
-    """The answer to a batch request; duplicate and foreign entries are kept for the caller to see."""
-    entries = tuple(
-        BatchEntry(
-            phone_id=_text(call, entry, "phone_id"),
-            job_id=_optional_text(call, entry, "job_id"),
-            error_code=error_code(entry.get("error_code")),
-            error_message=_message(entry, clean),
-        )
-        for entry in _objects(call, source, "jobs")
+    """The answer to a batch request; duplicate and foreign entries are kept for the caller to see.
+
+    An entry that cannot be read is left out, as if nothing were said of its phone: the jobs in the others must be
+    known. When none can be read, the answer is invalid.
+    """
+    entries, unreadable = [], None
+    for entry in _objects(call, source, "jobs"):
+        try:
+            entries.append(_batch_entry(call, entry, clean))
+        except InvalidResponse as error:
+            unreadable = error
+    if unreadable and not entries:
+        raise unreadable
+    return BatchAnswer(_optional_text(call, source, "request_id"), tuple(entries))
+
+
+def _batch_entry(call: str, entry: Document, clean: Clean) -> BatchEntry:
+    return BatchEntry(
+        phone_id=_text(call, entry, "phone_id"),
+        job_id=_optional_text(call, entry, "job_id"),
+        error_code=error_code(entry.get("error_code")),
+        error_message=_message(entry, clean),
     )
-    return BatchAnswer(_optional_text(call, source, "request_id"), entries)
 
 
 def job(call: str, source: Document, clean: Clean) -> Job:

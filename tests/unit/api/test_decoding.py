@@ -84,6 +84,17 @@ def test_a_batch_answer_keeps_jobs_refusals_doubles_and_strangers():
     )
 
 
+@pytest.mark.parametrize("odd", [{"phone_id": None, "job_id": "j"}, {"job_id": "j"}, {"phone_id": "b", "job_id": 7}])
+def test_an_entry_that_cannot_be_read_does_not_hide_the_jobs_of_the_others(odd):
+    source = {"request_id": "r", "jobs": [odd, {"phone_id": "a", "job_id": "j1"}]}
+    answer = d.batch_answer("c", source, one_line)
+
+    assert answer.request_id == "r"
+    assert [(entry.phone_id, entry.job_id) for entry in answer.entries] == [("a", "j1")]
+    with pytest.raises(InvalidResponse):
+        d.batch_answer("c", {"request_id": "r", "jobs": [odd]}, one_line)
+
+
 @pytest.mark.parametrize(
     "source",
     [
