@@ -215,5 +215,8 @@ def _choice(news: Mapping[str, Any], key: str, allowed: tuple[str, ...], wrong: 
 
 
 def _show(value: object) -> str:
+    if isinstance(value, float) and value.is_integer():
+        # The engine knows no whole numbers; the program does.
+        value = int(value)
     text = "nothing" if value is None else repr(value)
     return text if len(text) <= 60 else f"{text[:57]}..."
