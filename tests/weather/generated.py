@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 from hypothesis import strategies as some
 
-from tests.weather.scenario import Change, Ending, Fleet, Mishap, Phone, Scenario, Trouble, Up
+from tests.weather.scenario import Change, Ending, EndingKind, Fleet, Mishap, Phone, Scenario, Trouble, Up
 
 MOST_PHONES = 40
 
@@ -135,7 +137,7 @@ _CHANGES = some.builds(
 )
 _ENDINGS = some.builds(
     Ending,
-    kind=some.sampled_from(("interrupted", "killed", "orphaned")),
+    kind=some.sampled_from(get_args(EndingKind)),
     after=some.one_of(some.floats(0.0, 3.0), some.floats(0.0, 40.0)).map(lambda after: round(after, 2)),
     sent=some.booleans(),
 )
@@ -170,7 +172,7 @@ _OPTIONS = some.lists(some.sampled_from(sorted(_CHOICES)), max_size=5, unique=Tr
     lambda names: some.fixed_dictionaries({name: _CHOICES[name] for name in names})
 )
 _DELAYS = some.sampled_from((0.0, 0.0, 1.5, 3.0))
-_KEYS = some.sampled_from(
+KEYS = some.sampled_from(
     ("good",) * 12 + ("token", "temporary", "token", "temporary", "wrong-secret", "unknown", "skewed", "withdrawn")
 )
 
@@ -191,7 +193,7 @@ def scenarios(draw: some.DrawFn) -> Scenario:
         troubles=tuple(draw(some.lists(_troubles(len(phones)), max_size=2))),
         changes=tuple(draw(some.lists(_CHANGES, max_size=5))),
         options={**draw(_OPTIONS), "status_delay": draw(_DELAYS), "status_lag": draw(_DELAYS)},
-        key=draw(_KEYS),
+        key=draw(KEYS),
         withdrawn_at=draw(some.sampled_from((10.0, 1.0, 30.0))),
         batch_size=batch_size,
         phones_page=draw(some.sampled_from((200, 5, 12))),

@@ -100,12 +100,15 @@ class Change:
     what: int | Literal["gone", "stop", "restart"]
 
 
+EndingKind = Literal["interrupted", "killed", "orphaned"]
+
+
 @dataclass(frozen=True)
 class Ending:
     """How an `up` is cut short, `after` seconds: Ctrl-C, or death without a word, or the engine is gone (which
     the process notices two seconds late)."""
 
-    kind: Literal["interrupted", "killed", "orphaned"]
+    kind: EndingKind
     after: float
     sent: bool = True
     """Whether what is on its way when the process is killed still reaches the service."""

@@ -17,13 +17,15 @@ class _Enough(BaseException):
     pass
 
 
-def first_failure(most: int, number: int) -> tuple[int, Scenario, str] | None:
-    """The first of `most` scenarios of the seed `number` that fails: how many runs it took, and the message."""
+def first_failure(most: int, number: int, saying: str = "") -> tuple[int, Scenario, str] | None:
+    """The first of `most` scenarios of the seed `number` that fails with a message that has `saying` in it: how many
+    runs it took, and the message."""
     found: list[tuple[int, Scenario, str]] = []
 
     def failed(runs: int, scenario: Scenario, message: str) -> None:
-        found.append((runs, scenario, message))
-        raise _Enough
+        if saying in message:
+            found.append((runs, scenario, message))
+            raise _Enough
 
     with contextlib.suppress(_Enough):
         go(most, number, lambda *_: None, failed)

@@ -1,6 +1,7 @@
 """Generated weather over the real client, observer, plan, operations and dispatcher. See docs/reliability.md.
 
-The scenarios of a seed are always the same; `python -m tests.weather` tries others for as long as one likes.
+The scenarios of a seed are the same as long as the code is; `python -m tests.weather` tries others for as long as one
+likes.
 """
 
 from __future__ import annotations
@@ -9,12 +10,16 @@ from collections import Counter
 from typing import get_args
 
 import pytest
+from hypothesis import Phase, given, settings
 
+from tests.weather.generated import KEYS
 from tests.weather.run import run
 from tests.weather.scenario import (
     Change,
     Ending,
+    EndingKind,
     Fleet,
+    Key,
     Mishap,
     MishapKind,
     Phone,
@@ -44,10 +49,21 @@ def test_nothing_is_lost_and_nothing_is_done_twice_whatever_the_weather(number: 
 def _assert_bad_enough(struck: Counter[tuple[str, str]]) -> None:
     kinds = [kind for kind in get_args(MishapKind) if struck["fault", kind]]
     assert len(kinds) >= len(get_args(MishapKind)) / 2, f"only {kinds}"
-    missing = {("ending", kind) for kind in ("interrupted", "killed", "orphaned")} - struck.keys()
-    missing |= {("key", kind) for kind in ("good", "token", "temporary", "wrong-secret", "unknown")} - struck.keys()
-    assert not missing
-    assert struck["lost", "answers to power calls"] > RUNS / 5
+    assert not {("ending", kind) for kind in get_args(EndingKind)} - struck.keys()
+    assert struck["lost", "answers to power calls"] > RUNS / 10
+
+
+def test_every_key_is_tried() -> None:
+    # Not asked of each seed: some are rare, and what a seed generates changes with the constants in the code.
+    tried: set[str] = set()
+
+    @settings(max_examples=200, database=None, phases=(Phase.generate,))
+    @given(KEYS)
+    def each(key: str) -> None:
+        tried.add(key)
+
+    each()
+    assert tried == set(get_args(Key))
 
 
 @pytest.mark.parametrize("kind", get_args(MishapKind))
