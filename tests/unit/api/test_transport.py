@@ -226,4 +226,5 @@ def test_answers_that_are_waited_for_can_be_broken_off(start: bytes) -> None:
             transport.abort()
             waiting.join(0.05)
 
-    assert ends == ["ended early" if start else True]
+    # The headers may have been there already.
+    assert ends in ([True], ["ended early"])
