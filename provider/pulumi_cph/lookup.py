@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import pulumi
 from pulumi.runtime import get_config
@@ -18,10 +18,6 @@ from pulumi_cph.status import word_of
 if TYPE_CHECKING:
     from pulumi_cph import session as sn
     from pulumi_cph.api.models import Phone, PhonePage
-
-
-_CHUNK: Final = 32
-"""Pages asked for before looking whether the listing has ended: bounds what a `count` that lies can cost."""
 
 
 @dataclass(frozen=True)
@@ -85,19 +81,20 @@ def get_phones(
 
 
 def _all(page: Callable[[int], Callable[[], PhonePage]], session: sn.Session) -> list[Phone]:
-    """Every phone of a paged listing, each once: a listing that changes while it is paged may repeat some."""
-    from pulumi_cph.api.client import PHONES_LIMIT
+    """Every phone of a paged listing, each once: a listing that changes while it is paged may repeat some. It ends
+    where nothing new comes, whatever `count` says."""
+    from pulumi_cph.observe import CHUNK, PAGE
 
     last = page(0)()
-    count, at = last.count or 0, PHONES_LIMIT
+    count, at = last.count or 0, PAGE
     phones = {phone.phone_id: phone for phone in last.phones}
-    while at < count or len(last.phones) == PHONES_LIMIT:
-        offsets = range(at, max(min(count, at + _CHUNK * PHONES_LIMIT), at + 1), PHONES_LIMIT)
+    while at < count or len(last.phones) == PAGE:
+        offsets = range(at, max(min(count, at + CHUNK * PAGE), at + 1), PAGE)
         pages = session.together([page(offset) for offset in offsets])
         known = len(phones)
         phones.update({phone.phone_id: phone for found in pages for phone in found.phones})
         if len(phones) == known:
             # It ends before its `count`, or repeats itself.
             break
-        last, at = pages[-1], offsets[-1] + PHONES_LIMIT
+        last, at = pages[-1], offsets[-1] + PAGE
     return list(phones.values())

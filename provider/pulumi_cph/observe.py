@@ -22,7 +22,7 @@ from pulumi_cph.api.models import Phone, PhonePage
 PAGE: Final = 200
 """Phones in a page of the listing: the largest `limit` that the API's documents allow."""
 
-_CHUNK: Final = 32
+CHUNK: Final = 32
 """Pages asked for before looking whether the listing has ended: bounds what a `count` that lies can cost."""
 
 _Result = TypeVar("_Result")
@@ -158,7 +158,7 @@ class Observer:
             self._read_pages([0])
             stale = self._all_stale(questions)
         while stale and (pages := self._pages_left()) and self._round.singles + len(stale) >= pages:
-            self._read_pages(self._next_pages(_CHUNK))
+            self._read_pages(self._next_pages(CHUNK))
             stale = self._all_stale(questions)
         # Questions that come one by one would wait for as many single reads as there are pages, each on its own: from
         # the second on, a page is read beside. It costs no more than the single reads do, and tends to answer the next.

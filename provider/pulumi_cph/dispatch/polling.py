@@ -7,7 +7,8 @@ The page of a group is only a sample: the listing's order is not promised and ma
 So once jobs have begun to end, every request that is about as old as those were is asked about alone from time to
 time, beginning with those that no sample has shown to be still at work. The listing of a single request is
 complete, since a batch has at most 100 phones and a page 100 jobs; what is absent there is asked for by its own
-job id.
+job id. Jobs that a group's listing has room for and does not show, or whose phone is where it should be already, make
+their requests be asked about alone as well.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from pulumi_cph.api.client import JOBS_LIMIT
 from pulumi_cph.api.models import JOB_FAILED, JOB_SUCCEEDED, Job
 from pulumi_cph.dispatch import policy
 
@@ -23,9 +25,6 @@ Asked = tuple[str, ...]
 """Request ids asked about together."""
 
 _NEVER: Final = float("inf")
-
-_PAGE: Final = 100
-"""Jobs in a page of the listing."""
 
 _WIDTH: Final = 16
 """Requests asked about alone, at once, as long as all before them have ended."""
@@ -135,7 +134,7 @@ class JobPolling:
         self._sampled(asked, {request_id for request_id in running if request_id}, last_ended, now)
         if len(asked) == 1:
             answer.absent = self._absent(asked[0], seen, now)
-        elif len(seen) < _PAGE and any(self._unlisted(request_id, seen, now) for request_id in asked):
+        elif len(seen) < JOBS_LIMIT and any(self._unlisted(request_id, seen, now) for request_id in asked):
             # There is room on the page and yet they are not there: together they are not told of.
             self._begins_to_end(now, 0.0)
         answer.next = self._next(now)

@@ -332,18 +332,10 @@ def test_a_request_does_not_leave_after_the_time_of_everybody_who_asked_for_it()
     assert post.not_after == 5.0
 
 
-def test_phones_that_are_only_waited_for_do_not_keep_others_from_being_changed() -> None:
+@pytest.mark.parametrize("status", ["creating", "stop-failed"])
+def test_phones_that_may_not_get_there_do_not_come_before_others(status: str) -> None:
     core = Core(batch_size=1, random=lambda: 0.5)
-    seen = {P1: Sight(P1, "creating", 0.0), P2: Sight(P2, "running", 0.0)}
-    order = ev.Order(1, "place", {P1: "stopped", P2: "stopped"}, seen, max_in_flight=1)
-
-    [post] = [effect for effect in core.step(0.0, ev.Submitted(order)) if isinstance(effect, ev.Post)]
-    assert post.phone_ids == (P2,)
-
-
-def test_phones_whose_last_change_failed_do_not_come_first_again() -> None:
-    core = Core(batch_size=1, random=lambda: 0.5)
-    seen = {P1: Sight(P1, "stop-failed", 0.0), P2: Sight(P2, "running", 0.0)}
+    seen = {P1: Sight(P1, status, 0.0), P2: Sight(P2, "running", 0.0)}
     order = ev.Order(1, "place", {P1: "stopped", P2: "stopped"}, seen, max_in_flight=1)
 
     [post] = [effect for effect in core.step(0.0, ev.Submitted(order)) if isinstance(effect, ev.Post)]
